@@ -1,0 +1,324 @@
+"""Writes docs/reference/ from the code: what a program can know, no page repeats by hand.
+
+    python scripts/generate_reference.py            write the pages
+    python scripts/generate_reference.py --check    exit code 1, and their names, where a page isn't what would be written
+
+Each page is a function that returns Markdown; `PAGES` lists them. tests/test_docs.py runs the check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+sys.path.insert(0, str(ROOT / "src"))
+
+from guiju import config, errors, plugins, types  # noqa: E402 — the path comes first
+from guiju.cli import main as cli  # noqa: E402
+from guiju.gateway import telemetry  # noqa: E402
+from guiju.ledger import entries  # noqa: E402
+from guiju.review import load, policy  # noqa: E402
+
+HEAD = "<!-- Written by scripts/generate_reference.py (`make docs`); change the code, not this page. -->\n\n"
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |\n" for row in lines
+    )
+
+
+def code(text: object) -> str:
+    """As code; nothing stays nothing."""
+    return f"`{text}`" if str(text) else ""
+
+
+# --- settings --------------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """Every setting, from `config.SETTINGS`."""
+    rows = [
+        (code(s.name), code(s.variable), s.type.__name__, code(s.default), s.unit, s.help + ".")
+        for s in config.SETTINGS
+    ]
+    retired = (
+        table(("name", "instead"), [(code(n), t) for n, t in config.RETIRED.items()]) if config.RETIRED else "None.\n"
+    )
+    return (
+        "# Settings\n\n"
+        "Read once at start, in this order; later ones win: the default, `GUIJU_HOME/guiju.toml`, the environment. "
+        "`GUIJU_…_FILE` names a file that holds the value, for secrets. `GUIJU_HOME` itself (default: `./var`) is the "
+        "folder that holds all state, and comes from the environment alone. A dot in a name is a table in the file: "
+        "`gateway.body_limit` is `[gateway] body_limit`. A wrong value stops the start with the sentence that mends it.\n\n"
+        + table(("setting", "variable", "type", "default", "unit", "what it does"), rows)
+        + "\n## Retired names\n\n"
+        + retired
+    )
+
+
+# --- commands --------------------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Every command with its options and the exit codes, from the parsers themselves."""
+    page = (
+        "# Commands\n\nAll state is in `GUIJU_HOME`. Commands work whether the service is up or down; one that changes "
+        "something returns once every running gateway worker has taken the change.\n\n## Exit codes\n\n"
+        + table(("code", "meaning"), [(code(number), meaning) for number, meaning in cli.EXIT_CODES.items()])
+    )
+    for command in cli.COMMANDS:
+        page += f"\n## guiju {command.name}\n\n{command.help}.\n\n" + options(cli.parser_of(command))
+    return page
+
+
+def options(parser: argparse.ArgumentParser) -> str:
+    """One parser's synopsis and options; its sub-commands below it."""
+    rows, below = [], ""
+    for action in parser._actions:
+        if isinstance(action, argparse._HelpAction):
+            continue
+        if isinstance(action, argparse._SubParsersAction):
+            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            for name, sub in action.choices.items():
+                below += f"\n### {sub.prog}\n\n{helps.get(name, '').rstrip('.')}.\n\n" + options(sub)
+            continue
+        rows.append((code(spelling(action)), described(action)))
+    return (table(("option", "what it does"), rows) if rows else "") + below
+
+
+def spelling(action: argparse.Action) -> str:
+    """`--port PORT`, `FILE`, `--json`."""
+    value = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    if action.choices:
+        value = "{" + ",".join(map(str, action.choices)) + "}"
+    if not action.option_strings:
+        return f"[{value}]" if action.nargs in ("?", "*") else value
+    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {value}")
+
+
+def described(action: argparse.Action) -> str:
+    """Its help, with argparse's holes filled."""
+    text = (action.help or "") % {**vars(action), "prog": ""}
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+FAULTS = {
+    errors.CallerError: ("The caller's", "The request is at fault: mend it and send it again."),
+    errors.PolicyError: ("Policy's", "The rules say no: the sentence names the basis and the way to object."),
+    errors.UpstreamError: ("The upstream's", "The model behind Guiju failed; a later try may succeed."),
+    errors.OurError: ("Ours", "Guiju can't do its work. Nothing unreviewed is served instead."),
+}
+
+
+def error_codes() -> str:
+    """Every error with its stable code, by whose fault it is."""
+    page = (
+        "# Error codes\n\n`code` is stable: programs may rely on it, and on the status. Each dialect wraps it in its own "
+        "shape, so that the official SDKs raise their own classes. The answer carries `x-guiju-exchange` as every answer does.\n"
+    )
+    for base, (whose, what) in FAULTS.items():
+        rows = [
+            (code(e.code), code(e.status), e.text_en, e.text_zh)
+            for e in [base, *descendants(base)]
+            if "text_en" in vars(e)
+        ]
+        page += f"\n## {whose}\n\n{what}\n\n" + table(("code", "status", "English", "中文"), rows)
+    return page
+
+
+def descendants(cls: type[errors.GuijuError]) -> Iterator[type[errors.GuijuError]]:
+    """All classes below one, in order of definition."""
+    for sub in cls.__subclasses__():
+        if sub.__module__ == errors.__name__:
+            yield sub
+            yield from descendants(sub)
+
+
+# --- records: read from the source, since a docstring under a field is known to no one at run time ---
+
+
+def fields(module: ModuleType, name: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """A class's docstring and its own fields: (declaration, default, what it says underneath)."""
+    tree = ast.parse(inspect.getsource(module))
+    node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
+    rows: list[tuple[str, str, str]] = []
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            default = ast.unparse(statement.value) if statement.value else ""
+            rows.append((f"{statement.target.id}: {ast.unparse(statement.annotation)}", default, ""))
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and rows:
+            rows[-1] = (*rows[-1][:2], inspect.cleandoc(str(statement.value.value)))
+    return ast.get_docstring(node) or "", rows
+
+
+def record(module: ModuleType, name: str, title: str) -> str:
+    """One record as a section."""
+    said, rows = fields(module, name)
+    return f"\n## {title}\n\n{said}\n\n" + table(
+        ("field", "default", "meaning"), [(code(f), code(d), text) for f, d, text in rows]
+    )
+
+
+def ledger() -> str:
+    """Every kind of entry, and the records inside them."""
+    page = (
+        "# Ledger entries\n\nA leaf of the tree is an entry as JSON, byte for byte as it was written. `kind` names it, "
+        "`at_ms` is when (epoch milliseconds). A field at its default is left out. Nothing in it can be guessed back to "
+        "contents: `commitment` is an HMAC under a random key that is sealed with the contents.\n\n"
+        "Leaves are hashed as RFC 6962 says (SHA-256, `0x00` before a leaf, `0x01` before a pair); checkpoints are signed "
+        "notes in the C2SP `tlog-checkpoint` format, so that other tools can check them.\n"
+    )
+    for kind in entries.Entry.__args__:
+        page += record(entries, kind.__name__, f"`{kind.__struct_config__.tag}`")
+    page += "\n# Records inside\n"
+    for module, name in (
+        (entries, "Reviewed"),
+        (entries, "Insertion"),
+        (types, "Judged"),
+        (types, "Finding"),
+        (types, "Media"),
+    ):
+        page += record(module, name, name)
+    return page
+
+
+def policy_file() -> str:
+    """What a policy file may hold."""
+    return (
+        "# Policy file\n\nYAML. The first rule that fits a finding decides it; a rule on a class covers its subclasses; what "
+        "no rule fits is allowed and recorded. `guiju policy check FILE` points at what is wrong, line and column.\n\n"
+        "Actions, from mild to severe; the most severe of all findings is the text's:\n\n"
+        + table(("action", "what happens"), list(ACTIONS.items()))
+        + record(policy, "Policy", "The file")
+        + record(policy, "Rule", "A rule")
+        + record(policy, "Pattern", "A pattern")
+        + "\nIn the file, `classes` is written `class`, one or a list. `name` and `title: {zh: …, en: …}` head it; the version "
+        "is given when a policy is activated.\n\n## The shipped policy\n\n```yaml\n"
+        + load.default_policy_yaml()
+        + "```\n"
+    )
+
+
+ACTIONS = {
+    "`allow`": "Served and recorded.",
+    "`mask`": "The finding is replaced by its class's placeholder (`[手机号]`), the rest is served.",
+    "`refuse`": "Stopped; a safe answer in the dialect takes its place.",
+    "`block`": "Stopped; the dialect's own error.",
+    "`escalate`": "As refuse, and a person is asked to look.",
+}
+
+
+def taxonomy() -> str:
+    """Every class of risk with what it rests on, and how many shipped terms it has."""
+    terms: dict[str, int] = {}
+    for term in (term for found in load.default_lexicons().values() for term in found):
+        terms[term.cls] = terms.get(term.cls, 0) + 1
+    known = load.taxonomy()
+    rows = [
+        (
+            code(cls),
+            known.name(cls, "en"),
+            known.name(cls, "zh"),
+            known.basis(cls, "en"),
+            code(known.moderation(cls)),
+            code(known.placeholder(cls, "zh")) if cls.startswith(("I.", "W.")) else "",
+            str(terms.get(cls, "")),
+        )
+        for cls in known.classes
+    ]
+    return (
+        "# Taxonomy\n\n`A.1.a` to `A.5.b` are the 31 risks of GB/T 45654-2025, Appendix A, in our own words; deeper classes and "
+        "the roots `P`, `W` and `I` are Guiju's own, and below `X` every provider may name classes as they like. A policy on a class covers those below it. `/v1/moderations` tells "
+        "findings under OpenAI's category of the class, and ours beside them under `guiju`; a category that needs more than a "
+        "class (`hate/threatening`, `violence/graphic`, `self-harm/intent` and the like) is never set. The score there is the "
+        "detector's times 1.0, 0.5 or 0.2 for a severity of high, middle or low; a category is true where policy acts on it.\n\n"
+        "The last column counts the shipped terms. Lexicons on any other class are the provider's own to import.\n\n"
+        + table(("class", "English", "中文", "rests on", "OpenAI", "mask", "terms"), rows)
+    )
+
+
+def extension_points() -> str:
+    """What can be plugged in, and what is."""
+    page = (
+        "# Extension points\n\n"
+        + inspect.cleandoc(plugins.__doc__ or "").partition("\n\n")[2].split("\n\nA console")[0]
+    )
+    page += "\n\nBuilt-ins, in order; installed packages that name the entry-point group follow.\n\n## Dialects\n\n"
+    paths = {id(dialect): dialect for dialect in plugins.dialects().values()}
+    page += table(
+        ("dialect", "paths", "says of itself"),
+        [
+            (code(d.name), ", ".join(map(code, d.paths)), first_line(sys.modules[type(d).__module__]))
+            for d in paths.values()
+        ],
+    )
+    page += "\n## Detectors\n\n"
+    rows = []
+    for reference in plugins.DETECTORS:
+        module = sys.modules.get(reference.partition(":")[0]) or __import__(reference.partition(":")[0], fromlist=["x"])
+        rows.append((code(reference), first_line(module)))
+    return page + table(("factory", "says of itself"), rows)
+
+
+def metrics() -> str:
+    """What /metrics tells."""
+    rows = [
+        (code(name), "counter", ", ".join(map(code, labels)) or "–", text) for name, _, labels, text in telemetry._TABLE
+    ]
+    rows.append((code("guiju_exchange_seconds"), "histogram", code("le"), "From request to the end of its answer"))
+    rows += [(code(name), "gauge", code("worker"), text) for name, _, text in telemetry._GAUGES]
+    return (
+        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4. Counters are added up over the node's workers, so a scrape doesn't depend on "
+        "which worker answers it; gauges carry the worker's name. Counters begin at 0 when a worker starts. Buckets of the histogram, in seconds: "
+        + ", ".join(str(b) for b in telemetry.BUCKETS)
+        + ".\n\n"
+        + table(("metric", "kind", "labels", "meaning"), rows)
+    )
+
+
+def first_line(module: ModuleType) -> str:
+    """First sentence of a module's docstring."""
+    return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "commands.md": commands,
+    "errors.md": error_codes,
+    "ledger-entries.md": ledger,
+    "policy-file.md": policy_file,
+    "taxonomy.md": taxonomy,
+    "extension-points.md": extension_points,
+    "metrics.md": metrics,
+}
+
+
+def main() -> int:
+    """Write or check; returns the exit code."""
+    checking = sys.argv[1:] == ["--check"]
+    stale = []
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, HEAD + page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not checking:
+                path.write_text(text, encoding="utf-8")
+    sys.stdout.write("".join(f"{'stale' if checking else 'wrote'}: docs/reference/{name}\n" for name in stale))
+    return 1 if checking and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

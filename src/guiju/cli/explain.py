@@ -1,0 +1,88 @@
+"""`guiju explain`: why an exchange was decided as it was, from the record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import msgspec
+
+from guiju.cli.django_setup import ready
+from guiju.cli.main import language
+from guiju.errors import BadRequest
+from guiju.journal import reader
+from guiju.ledger import entries
+from guiju.review import load
+from guiju.review.explain import for_operator
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("exchange", help="its id, as in the header x-guiju-exchange")
+    parser.add_argument("--contents", action="store_true", help="print what was asked and answered; needs --reason")
+    parser.add_argument("--reason", default="", help="why the contents are read: kept in the ledger")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit codes: 0 found, 2 no such exchange, or contents without a reason."""
+    config = ready()
+    found = _entries(config, args.exchange)
+    if not found:
+        raise BadRequest(field="exchange", problem=f"there is no record of {args.exchange}")
+    contents: dict[str, str] = {}
+    if args.contents:
+        from guiju.control.records import actions
+
+        try:
+            opened = actions.read_contents(args.exchange, by=None, reason=args.reason)
+        except ValueError as problem:
+            raise BadRequest(field="--reason", problem=str(problem)) from None
+        contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
+    if args.json:
+        plain: dict[str, Any] = {"exchange": args.exchange, "entries": [msgspec.to_builtins(e) for e in found]}
+        print(json.dumps(plain | ({"contents": contents} if args.contents else {}), ensure_ascii=False))
+    else:
+        _say(found)
+        for part, text in contents.items():
+            sys.stdout.write(f"\n[{part}]\n{text}\n")
+    return 0
+
+
+def _entries(config: Any, exchange: str) -> list[entries.Entry]:
+    """From the ledger, and from the journal what hasn't been drained."""
+    from django.conf import settings
+
+    from guiju.control.records.models import Entry
+
+    bodies = [
+        bytes(b) for b in Entry.objects.filter(exchange=exchange).order_by("index").values_list("body", flat=True)
+    ]
+    for segment in reader.segments(config.journal):
+        for _, record in reader.read(segment.path, settings.KEYRING.chain).records:
+            if exchange.encode() in record.entry and record.entry not in bodies:
+                bodies.append(record.entry)
+    return [entries.decode(b) for b in bodies]
+
+
+def _say(found: list[entries.Entry]) -> None:
+    taxonomy, words = load.taxonomy(), language()
+    for entry in found:
+        if isinstance(entry, entries.Opened):
+            print(
+                f"opened   {entry.door}, app {entry.app}, service {entry.service}, model {entry.model} -> {entry.upstream}"
+            )
+            print(f"         policy {entry.policy}, snapshot {entry.snapshot}, lexicons {', '.join(entry.lexicons)}")
+            print(f"         input: {entry.characters} characters, {entry.action}")
+        elif isinstance(entry, entries.Closed):
+            print(
+                f"closed   {entry.outcome}, {entry.total_ms} ms, {entry.characters} characters, label {entry.label or '-'}"
+            )
+        elif isinstance(entry, entries.Rejected):
+            print(f"rejected {entry.code}")
+        for reviewed in getattr(entry, "texts", ()):
+            print(f"  {'.'.join(map(str, reviewed.path))} ({reviewed.role or 'text'}):")
+            for judged in reviewed.judged:
+                print(f"    {for_operator(judged, taxonomy, words)}")

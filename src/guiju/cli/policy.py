@@ -1,0 +1,48 @@
+"""`guiju policy`: check and activate policy files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from guiju.errors import BadRequest
+from guiju.review import load
+from guiju.review.policy_file import parse_policy
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, text in (
+        ("check", "say what is wrong with a policy file, and where"),
+        ("activate", "put a policy file in force"),
+    ):
+        each = verbs.add_parser(verb, help=text)
+        each.add_argument("file")
+        each.add_argument("--json", action="store_true", help="print JSON")
+    verbs.choices["activate"].add_argument("--reason", default="", help="kept in the ledger")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit codes: 0 done, 2 the file is wrong (the message points into it), 3 a worker hasn't taken the change."""
+    try:
+        yaml = Path(args.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadRequest(field=args.file, problem=str(problem)) from None
+    policy = parse_policy(yaml, load.taxonomy(), file=args.file)
+    result = {"policy": policy.name, "rules": len(policy.rules), "patterns": len(policy.patterns)}
+    if args.verb == "check":
+        print(
+            json.dumps(result) if args.json else f"{args.file}: policy {policy.name}, {len(policy.rules)} rules: good."
+        )
+        return 0
+    from guiju.cli.django_setup import finish, ready
+
+    config = ready()
+    from guiju.control.policies import actions
+
+    row = actions.save_policy(policy.name, yaml, by=None, note=args.reason)
+    version = actions.activate_policy(row, by=None, reason=args.reason)
+    text = f"Policy {policy.name}@{row.version} is in force."
+    return finish(config, version, {**result, "version": row.version}, as_json=args.json, text=text)

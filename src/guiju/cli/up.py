@@ -1,0 +1,215 @@
+"""`guiju up`: everything on one machine, in one terminal.
+
+    preflight      one home, one port, one of us                    -> a sentence and exit code 3
+    gateway        from the last snapshot, at once, where there is one
+    model          the embedded one, unless another upstream was named
+    prepare        keys, tables, first data (control/first_start.py), in a process that ends
+    control, work  and the gateway, where it had no snapshot to start from
+    ready          the page, the console, a key and a curl line are printed
+
+Keeping the processes alive and ending them is supervisor.py; what is printed is welcome.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from guiju import clock
+from guiju.cli import preflight, welcome
+from guiju.cli.main import OK, UNFIT, USAGE, language
+from guiju.cli.supervisor import Child, Supervisor, describe
+from guiju.config import EMBEDDED_URL, Config, control_socket, load, local_socket
+from guiju.errors import SettingError
+
+GATEWAY = "gateway-{}"
+"""Name of a worker, for its log."""
+START_SECONDS = 120.0
+"""Longest first start that is waited for; a slow disk migrating takes a tenth of it."""
+GRACE_GATEWAY, GRACE_OTHERS = 6.0, 4.0
+"""Seconds for running streams to finish, then for the last records to be written: a Ctrl-C takes ten at most."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options; each wins over its setting."""
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8787)")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 opens it to the network)")
+    parser.add_argument("--workers", type=int, help="gateway processes (default: 1)")
+    parser.add_argument("--upstream", metavar="URL", help="an OpenAI-compatible server in place of the embedded model")
+    parser.add_argument("--model", metavar="NAME", help="the upstream's model; needed with --upstream")
+    parser.add_argument(
+        "--upstream-key-file",
+        metavar="FILE",
+        help="file with the upstream's API key, '-' to read it from standard input (or set GUIJU_UPSTREAM_KEY)",
+    )
+    parser.add_argument("--no-demo", action="store_true", help="don't start the embedded model")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start everything, serve until Ctrl-C; returns the exit code."""
+    environment = overrides(args)
+    os.environ.update(environment)
+    config = load()
+    preflight.home_is_writable(config)
+    with preflight.only_one(config):
+        preflight.port_is_free(config)
+        return Machine(config, embedded=not (args.no_demo or config["upstream"])).serve()
+
+
+def overrides(args: argparse.Namespace) -> dict[str, str]:
+    """Options as settings, for this process and its children.
+
+    Raises:
+        SettingError: an upstream without a model, or a key file that can't be read.
+    """
+    told = {"GUIJU_HOME": str(load().home)}
+    for name in ("port", "host", "workers", "upstream"):
+        if (value := getattr(args, name)) is not None:
+            told[f"GUIJU_{name.upper()}"] = str(value)
+    if args.model:
+        told["GUIJU_UPSTREAM_MODEL"] = args.model
+    if args.upstream and not (args.model or os.environ.get("GUIJU_UPSTREAM_MODEL")):
+        raise SettingError(
+            name="--upstream", problem="its model isn't named", remedy="Add --model NAME, as the server calls it"
+        )
+    if args.upstream_key_file:
+        try:
+            file = args.upstream_key_file
+            key = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        except OSError as problem:
+            raise SettingError(
+                name="--upstream-key-file", problem=str(problem), remedy="Name a readable file, or - for standard input"
+            ) from None
+        told["GUIJU_UPSTREAM_KEY"] = key.strip()
+    return told
+
+
+class Machine:
+    """The processes of one machine, from the first to the last."""
+
+    def __init__(self, config: Config, *, embedded: bool) -> None:
+        self.config = config
+        self.embedded = embedded
+        self.supervisor = Supervisor(config.home / "logs", echo)
+        self.started = clock.monotonic()
+
+    def serve(self) -> int:
+        """Bring everything up, keep it up, end it; returns the exit code."""
+        self.supervisor.obey_signals()
+        code = OK
+        try:
+            prepared = self.bring_up()
+            if prepared is not None:
+                print(welcome.text(self.config, prepared, language(), clock.monotonic() - self.started), flush=True)
+                while not self.supervisor.asked:
+                    self.supervisor.turn(1.0)
+        except StartFailed as problem:
+            echo(str(problem))
+            code = problem.code
+        finally:
+            if self.supervisor.asked:
+                echo(welcome.ENDING[language()])
+            workers = [GATEWAY.format(number) for number in range(self.config["workers"])]
+            self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", "model"], GRACE_OTHERS)])
+        return code
+
+    def bring_up(self) -> dict[str, Any] | None:
+        """Start everything in order; returns what was prepared, or None where Ctrl-C came first."""
+        known = (self.config.run / "snapshot.json").exists()
+        if not known:
+            echo(welcome.FIRST_START[language()])
+        if self.embedded:
+            self.command("model", "guiju.demo.server")
+        if known:
+            self.gateways()
+        prepare = self.command("prepare", "guiju.cli.prepare", once=True)
+        if not self.wait(lambda: not prepare.running):
+            return None
+        if prepare.code:
+            raise StartFailed("prepare", prepare)
+        self.command("control", "guiju.cli.main", "control")
+        self.command("work", "guiju.cli.main", "work")
+        if not known:
+            self.gateways()
+        return msgspec.json.decode(prepare.output) if self.wait(self.ready) else None
+
+    def gateways(self) -> None:
+        """Start the workers; the kernel shares the connections among them."""
+        for number in range(self.config["workers"]):
+            self.command(GATEWAY.format(number), "guiju.cli.main", "gateway", "--worker", str(number))
+
+    def command(self, name: str, module: str, *arguments: str, once: bool = False) -> Child:
+        """Start one of our own modules as a child."""
+        env = os.environ | {"PYTHONUNBUFFERED": "1"}
+        if name != "prepare":  # it seals the key into the tables; nobody else needs it
+            env.pop("GUIJU_UPSTREAM_KEY", None)
+        return self.supervisor.add(Child(name, [sys.executable, "-m", module, *arguments], env, once=once))
+
+    def wait(self, done: Any) -> bool:
+        """Turn until `done()`; False where the end was asked for meanwhile.
+
+        Raises:
+            StartFailed: a child says that it can't run here, or it takes too long.
+        """
+        while not done():
+            if self.supervisor.asked:
+                return False
+            for child in self.supervisor.children.values():
+                if child.code in (USAGE, UNFIT) and not child.running:
+                    raise StartFailed(child.name, child)
+            if clock.monotonic() - self.started > START_SECONDS:
+                raise StartFailed("guiju", None)
+            self.supervisor.turn(0.05)
+        return True
+
+    def ready(self) -> bool:
+        """Whether every part answers."""
+        sockets = [control_socket(self.config)]
+        if self.embedded:
+            sockets.append(local_socket(self.config, EMBEDDED_URL.split("/")[2]))
+        return all(map(accepts, sockets)) and answers_ready(self.config)
+
+
+class StartFailed(Exception):
+    """A part couldn't start; the message holds what it said last."""
+
+    def __init__(self, name: str, child: Child | None) -> None:
+        if child is None:
+            self.code = UNFIT
+            super().__init__(f"not everything answered within {START_SECONDS:.0f} s; see the logs in GUIJU_HOME/logs")
+        else:
+            self.code = child.code if child.code in (USAGE, UNFIT) else UNFIT
+            said = "\n  ".join(child.tail) or "it said nothing"
+            super().__init__(f"{name} could not start ({describe(child.code or 0)}):\n  {said}")
+
+
+def accepts(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with closing(socket.socket(socket.AF_UNIX)) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def answers_ready(config: Config) -> bool:
+    """Whether the gateway says that it serves (`GET /readyz`)."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config["host"], config["host"])  # noqa: S104 — compared, not bound
+    connection = http.client.HTTPConnection(host, config["port"], timeout=1.0)
+    with closing(connection):
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def echo(line: str) -> None:
+    """A line for the person at the terminal; standard output is kept for what may be copied."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

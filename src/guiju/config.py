@@ -1,0 +1,213 @@
+"""One table of settings. Each comes from `GUIJU_HOME/guiju.toml`, then from the environment (`GUIJU_…`, or
+`GUIJU_…_FILE` naming a file that holds it). Read once at the edge that starts, handed in from there.
+
+A wrong value stops the start with the sentence that mends it; a retired name answers with what to do.
+CLI help and docs/reference/settings.md are made from this table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guiju.errors import SettingError
+
+
+class Setting(NamedTuple):
+    """One setting: `gateway.body_limit` is `[gateway] body_limit` in the file and GUIJU_GATEWAY_BODY_LIMIT outside."""
+
+    name: str
+    type: Callable[[str], Any]
+    default: Any
+    unit: str
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return "GUIJU_" + self.name.upper().replace(".", "_")
+
+
+def boolean(text: str) -> bool:
+    """`true`/`1`/`yes`/`on` or `false`/`0`/`no`/`off`. Raises: ValueError."""
+    word = text.strip().lower()
+    if word in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off", ""):
+        return False
+    raise ValueError("write true or false")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", str, "127.0.0.1", "address", "Address that the gateway listens on"),
+    Setting("port", int, 8787, "port", "Port that the gateway listens on"),
+    Setting("base_url", str, "", "URL", "Where people reach Guiju; empty is http://localhost:<port>"),
+    Setting("node", str, "node1", "name", "Name of this machine in the journal"),
+    Setting("workers", int, 1, "processes", "Gateway workers on this machine"),
+    Setting("database_url", str, "", "URL", "postgres://… ; empty is SQLite in GUIJU_HOME"),
+    Setting(
+        "redis_url",
+        str,
+        "",
+        "URL",
+        "redis://… where several controls count failed sign-ins together; empty counts here",
+    ),
+    Setting(
+        "control_url",
+        str,
+        "",
+        "URL",
+        "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
+    ),
+    Setting("master_key_file", str, "", "path", "Where the master key lies; empty is GUIJU_HOME/keys/master.key"),
+    Setting("gateway.body_limit", int, 8_388_608, "bytes", "Largest request body that is read"),
+    Setting("gateway.header_limit", int, 65_536, "bytes", "Largest head of a request"),
+    Setting("gateway.connections", int, 10_000, "connections", "Open client connections of one worker"),
+    Setting("gateway.answer_limit", int, 33_554_432, "bytes", "Largest whole answer of an upstream that is read"),
+    Setting(
+        "gateway.drain_seconds", float, 10.0, "seconds", "How long running streams may finish when the service stops"
+    ),
+    Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
+    Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
+    Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
+    Setting("review.sentence_characters", int, 120, "characters", "Most that a sentence-level detector may hold"),
+    Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),
+    Setting("upstream", str, "", "URL", "OpenAI-compatible server in place of the embedded model, on first start"),
+    Setting("upstream_model", str, "", "name", "Its model"),
+    Setting("upstream_key", str, "", "secret", "Its API key"),
+    Setting("console.two_persons", boolean, False, "", "Whether activating a policy needs a second person"),
+    Setting("log.level", str, "info", "", "debug, info, warning or error"),
+)
+
+RETIRED: dict[str, str] = {}
+"""Names that no longer exist -> what to do instead."""
+
+
+class Config:
+    """Settings as read, and the places under GUIJU_HOME. `config["gateway.body_limit"]`."""
+
+    def __init__(self, home: Path, values: Mapping[str, Any]) -> None:
+        self.home = home
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def with_values(self, **values: Any) -> Config:
+        """A copy with some settings replaced; `__` in a keyword stands for the dot."""
+        return Config(self.home, self._values | {k.replace("__", "."): v for k, v in values.items()})
+
+    @property
+    def keys(self) -> Path:
+        """0700 folder of keys, 0600 each: master, ledger, pepper, node token, Django's secret, journal day keys."""
+        return self.home / "keys"
+
+    @property
+    def journal(self) -> Path:
+        """Journal segments: `<node>/<worker>/<sequence>.jnl`."""
+        return self.home / "journal"
+
+    @property
+    def blobs(self) -> Path:
+        """Lexicon blobs by digest."""
+        return self.home / "blobs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files, the last snapshot, worker metrics."""
+        return self.home / "run"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file, where no database_url is set."""
+        return self.home / "guiju.sqlite3"
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach Guiju."""
+        return str(self["base_url"] or f"http://localhost:{self['port']}").rstrip("/")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Read guiju.toml and the environment.
+
+    Raises:
+        SettingError: an unknown or retired name, or a value that isn't of its type.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("GUIJU_HOME") or "var").absolute()
+    values: dict[str, Any] = {s.name: s.default for s in SETTINGS}
+    by_name = {s.name: s for s in SETTINGS}
+    file = home / "guiju.toml"
+    if file.exists():
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as problem:
+            raise SettingError(name=str(file), problem=str(problem), remedy="Mend the file or move it away") from None
+        for name, value in _flatten(table):
+            if name in RETIRED:
+                raise SettingError(name=name, problem="no longer exists", remedy=RETIRED[name])
+            if name not in by_name:
+                raise SettingError(
+                    name=name, problem=f"is not a setting (in {file})", remedy="docs/reference/settings.md lists them"
+                )
+            values[name] = _cast(by_name[name], str(value), str(file))
+    for setting in SETTINGS:
+        if (path := env.get(setting.variable + "_FILE")) is not None:
+            try:
+                values[setting.name] = _cast(setting, Path(path).read_text(encoding="utf-8").strip(), path)
+            except OSError as problem:
+                raise SettingError(
+                    name=setting.variable + "_FILE", problem=str(problem), remedy="Name a readable file"
+                ) from None
+        elif (text := env.get(setting.variable)) is not None:
+            values[setting.name] = _cast(setting, text, setting.variable)
+    return Config(home, values)
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat += _flatten(value, f"{prefix}{key}.")
+        else:
+            flat.append((prefix + key, value))
+    return flat
+
+
+def _cast(setting: Setting, text: str, source: str) -> Any:
+    try:
+        return setting.type(text)
+    except ValueError as problem:
+        raise SettingError(
+            name=setting.name,
+            problem=f"'{text}' (from {source}) is no {setting.type.__name__}",
+            remedy=f"{setting.help}; {problem}",
+        ) from None
+
+
+EMBEDDED_MODEL = "smollm2-135m-instruct"
+"""The embedded model's name in the API."""
+EMBEDDED_URL = "unix://model.sock/v1"
+"""Where the embedded model (`guiju.demo`) answers: an upstream's URL may be `unix://<name>/<path>`, a socket of this
+installation. No port that could be taken, and no other user of the machine gets past review to the model."""
+
+
+def local_socket(config: Config, name: str) -> Path:
+    """A Unix socket of this installation. Its path may hold about 100 bytes: a GUIJU_HOME that is deeper gets a
+    private folder among the temporary files, named by a hash of the home."""
+    path = config.run / name
+    if len(os.fsencode(path)) <= 100:
+        return path
+    digest = hashlib.sha256(os.fsencode(config.home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"guiju-{os.getuid()}-{digest}" / name
+
+
+def control_socket(config: Config) -> Path:
+    """Where control listens on this machine."""
+    return local_socket(config, "control.sock")

@@ -1,0 +1,25 @@
+"""needs(): the one way from a request to a room."""
+
+from functools import wraps
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+
+from guiju.control.people.roles import permissions
+
+
+def needs(permission):
+    """A view for those who may; others are sent to sign in, or refused."""
+
+    def decorate(view):
+        @wraps(view)
+        def guarded(request, *args, **kwargs):
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if permission not in permissions(request.user):
+                raise PermissionDenied(permission)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

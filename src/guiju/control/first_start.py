@@ -1,0 +1,126 @@
+"""Keys, tables and first data: what `guiju up` does before it serves. Idempotent, and quick where nothing is to do."""
+
+import os
+from typing import Any
+
+from guiju import clock
+from guiju.config import EMBEDDED_MODEL, EMBEDDED_URL, Config
+from guiju.errors import SettingError
+
+DEMO, CHAT, EMBEDDED = "demo", "chat", "embedded"
+
+
+def django() -> None:
+    """Make Django usable in this process."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guiju.control.settings")
+    import django as framework
+
+    framework.setup()
+
+
+def migrate() -> None:
+    """Bring the tables up to date; one query where they are."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def prepare(config: Config) -> dict[str, Any]:
+    """Make an installation ready.
+
+    Returns:
+        `key` (the demo app's), `model`, and `link` (the first administrator's sign-in link, while nobody has signed in).
+
+    Raises: SettingError: the database can't be used.
+    """
+    config.run.mkdir(parents=True, exist_ok=True)
+    django()
+    from django.db import DatabaseError, transaction
+
+    try:
+        migrate()
+        with transaction.atomic():
+            return _data(config)
+    except DatabaseError as problem:
+        raise SettingError(
+            name="database_url", problem=f"the database can't be used: {problem}", remedy="Start it, or mend the URL"
+        ) from None
+
+
+def _data(config: Config) -> dict[str, Any]:
+    from guiju.control.people import actions as people
+    from guiju.control.people.models import User
+    from guiju.control.policies import actions as policies
+    from guiju.control.policies.models import LexiconVersion, Policy
+    from guiju.control.publish import publish
+    from guiju.control.services import actions as services
+    from guiju.control.services.models import App, ModelRoute, Provider, Service, Upstream
+    from guiju.review import load
+
+    if not Provider.objects.exists():
+        people.prepare_roles()
+        Provider.objects.create(name="Guiju Demo")
+        policies.activate_policy(policies.save_policy("default", load.default_policy_yaml(), by=None), by=None)
+        for name, csv in load.default_lexicon_csvs().items():
+            policies.import_lexicon(name, csv, by=None)
+        service = Service.objects.create(
+            name=DEMO,
+            title_zh="规矩演示服务",
+            title_en="Guiju demo service",
+            demo=True,
+            policy=Policy.objects.get(name="default"),
+        )
+        App.objects.create(name=DEMO, service=service, allow_media=True, allow_opaque=True)
+        App.objects.create(name=CHAT, service=service)
+        services.save_upstream(EMBEDDED, EMBEDDED_URL, model=EMBEDDED_MODEL, service=service, by=None)
+    service = Service.objects.get(name=DEMO)
+    if config["upstream"]:
+        secret = config["upstream_key"] or None
+        known = Upstream.objects.filter(name="upstream").first()
+        route = ModelRoute.objects.filter(service=service, name=config["upstream_model"]).first()
+        if known is None or known.url != config["upstream"].rstrip("/") or route is None or secret is not None:
+            services.save_upstream(
+                "upstream", config["upstream"], secret=secret, model=config["upstream_model"], service=service, by=None
+            )
+        service.refresh_from_db()
+    elif service.default_model != EMBEDDED_MODEL and not _routed(service):
+        service.default_model = EMBEDDED_MODEL
+        service.save()
+    for row in LexiconVersion.objects.filter(state="active").defer("csv"):
+        policies.place_blob(row.digest, bytes(row.blob))
+    key = _demo_key(config)
+    publish()
+    link = None
+    if not User.objects.filter(last_login__isnull=False).exists():
+        link = f"{config.base_url}/console/link/{people.make_link('admin', by=None)}/"
+    return {"key": key, "model": service.default_model or EMBEDDED_MODEL, "link": link}
+
+
+def _routed(service: Any) -> bool:
+    return service.models.filter(name=service.default_model).exists()
+
+
+def _demo_key(config: Config) -> str:
+    """The demo app's own key: kept on this machine, so that the printed line works at every start."""
+    import hashlib
+
+    from guiju.control.services import actions as services
+    from guiju.control.services.models import App, Key
+
+    file = config.run / "demo.key"
+    if file.exists():
+        secret = file.read_text().strip()
+        row = Key.objects.filter(sha256=hashlib.sha256(secret.encode()).hexdigest(), revoked=None).first()
+        if row is not None and (row.expires is None or row.expires > clock.now()):
+            return secret
+    secret, _, _ = services.create_key(App.objects.get(name=DEMO), by=None)
+    draft = file.with_name(".demo.key")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as out:
+        out.write(secret + "\n")
+    draft.replace(file)
+    return secret

@@ -1,0 +1,92 @@
+"""What gateways and commands ask control: the snapshot by long poll, lexicon blobs, who has taken what.
+
+On the Unix socket only, with the node's token; the gateway answers 404 for these paths. Versions are rows, so a change
+that another process made is noticed too: while anybody waits, the row is looked at every 100 ms.
+"""
+
+import asyncio
+import hmac
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from guiju import clock
+from guiju.control import publish
+from guiju.control.policies.models import LexiconVersion
+
+ALIVE_MS = 30_000
+_LONGEST = 20.0
+_LOOK = 0.1
+
+workers: dict[str, dict[str, Any]] = {}
+"""Worker -> {"have", "seen_ms", "late", "stats"}: what each said last, and how many times in a row it came without the
+version that was there. In memory: the console runs in this process."""
+
+
+def _trusted(request: HttpRequest) -> bool:
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(given, settings.KEYRING.node_token)
+
+
+def _not_found() -> HttpResponse:
+    return HttpResponse(status=404)
+
+
+@csrf_exempt
+async def poll(request: HttpRequest) -> HttpResponse:
+    """Held until there is a newer snapshot than the worker has, or its time is up (204)."""
+    if not _trusted(request):
+        return _not_found()
+    told = msgspec.json.decode(request.body)
+    have, worker = int(told["have"]), str(told["worker"])
+    late = workers.get(worker, {}).get("late", 0) + 1 if await sync_to_async(publish.version)() > have else 0
+    workers[worker] = {"have": have, "seen_ms": clock.epoch_ms(), "late": late, "stats": told.get("stats", {})}
+    deadline = clock.monotonic() + min(float(told.get("wait", _LONGEST)), _LONGEST)
+    while True:
+        if await sync_to_async(publish.version)() > have:
+            _, body = await sync_to_async(publish.current)()
+            return HttpResponse(body, content_type="application/json")
+        if clock.monotonic() >= deadline:
+            return HttpResponse(status=204)
+        await asyncio.sleep(_LOOK)
+
+
+async def blob(request: HttpRequest, digest: str) -> HttpResponse:
+    """A lexicon's terms, as gateways load them."""
+    if not _trusted(request):
+        return _not_found()
+    row = await LexiconVersion.objects.filter(digest=digest).afirst()
+    return HttpResponse(bytes(row.blob), content_type="application/octet-stream") if row else _not_found()
+
+
+def live() -> dict[str, dict[str, Any]]:
+    """Workers that have been heard lately."""
+    oldest = clock.epoch_ms() - ALIVE_MS
+    return {name: w for name, w in workers.items() if w["seen_ms"] >= oldest}
+
+
+async def status(request: HttpRequest) -> HttpResponse:
+    """The version in force, and what each worker has."""
+    if not _trusted(request):
+        return _not_found()
+    return JsonResponse({"version": await sync_to_async(publish.version)(), "workers": live()})
+
+
+@csrf_exempt
+async def poke(request: HttpRequest) -> HttpResponse:
+    """For a command that has changed something: answers once every live worker has taken it, or its time is up."""
+    if not _trusted(request):
+        return _not_found()
+    told = msgspec.json.decode(request.body)
+    wanted, deadline = int(told["wait_for"]), clock.monotonic() + float(told.get("timeout", 10.0))
+    while clock.monotonic() < deadline:
+        found = live()
+        if all(w["have"] >= wanted for w in found.values()):
+            return JsonResponse({"version": wanted, "workers": sorted(found)})
+        await asyncio.sleep(0.02)
+    behind = sorted(name for name, w in live().items() if w["have"] < wanted)
+    return JsonResponse({"version": wanted, "behind": behind}, status=504)

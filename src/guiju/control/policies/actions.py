@@ -1,0 +1,169 @@
+"""Drafts, checks, activation of policies and lexicons; trying them before they act."""
+
+import csv as csv_module
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from guiju import clock, plugins
+from guiju.control import audit
+from guiju.control.people.roles import require
+from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
+from guiju.control.publish import publish
+from guiju.errors import BadRequest
+from guiju.review import load
+from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
+from guiju.review.policy_file import parse_policy
+from guiju.types import Verdict
+
+
+@transaction.atomic
+def save_policy(name: str, yaml: str, *, by, note: str = "") -> PolicyVersion:
+    """A new version as a draft. Raises: PermissionDenied, InputFileError pointing into the text."""
+    require(by, "policies.edit")
+    parsed = parse_policy(yaml, load.taxonomy(), file=f"{name}.yaml")
+    if parsed.name != name:
+        raise BadRequest(field="name", problem=f"the file says `{parsed.name}`, this is policy `{name}`")
+    policy, _ = Policy.objects.get_or_create(name=name)
+    latest = policy.versions.aggregate(m=Max("version"))["m"] or 0
+    row = PolicyVersion.objects.create(
+        policy=policy, version=latest + 1, yaml=yaml, note=note, author=by, created=clock.now()
+    )
+    audit.record("policies.save", by=by, target=f"{name}@{row.version}", reason=note, after=_digest(yaml))
+    return row
+
+
+@transaction.atomic
+def activate_policy(row: PolicyVersion, *, by, reason: str = "") -> int:
+    """Put a version in force; returns the snapshot's version.
+
+    Where console.two_persons is set, an author only asks for it (state `waiting`), and another person activates.
+
+    Raises: PermissionDenied, InputFileError.
+    """
+    require(by, "policies.activate")
+    parse_policy(row.yaml, load.taxonomy(), file=f"{row.policy.name}.yaml")
+    if settings.GUIJU["console.two_persons"] and by is not None and row.author_id == by.pk:
+        row.state = "waiting"
+        row.save(update_fields=["state"])
+        audit.record("policies.ask", by=by, target=f"{row.policy.name}@{row.version}", reason=reason)
+        return publish()
+    before = row.policy.versions.filter(state="active").first()
+    row.policy.versions.filter(state="active").update(state="retired")
+    row.state, row.activated_by, row.activated = "active", by, clock.now()
+    row.save()
+    audit.record(
+        "policies.activate",
+        by=by,
+        target=f"{row.policy.name}@{row.version}",
+        before=f"@{before.version}" if before else "",
+        after=_digest(row.yaml),
+        reason=reason,
+    )
+    return publish()
+
+
+def check_lexicon(name: str, csv: str, cls: str = "") -> tuple[list[Term], list[Remark]]:
+    """Terms and what a person should know of them. Raises: InputFileError."""
+    terms, lines = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=load.taxonomy())
+    return terms, criticise(terms, lines, load.benign_sample())
+
+
+@transaction.atomic
+def import_lexicon(name: str, csv: str, *, by, cls: str = "", activate: bool = True) -> tuple[LexiconVersion, int]:
+    """A new version of a lexicon, in force at once where `activate`. Raises: PermissionDenied, InputFileError."""
+    require(by, "lexicons.edit")
+    terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=load.taxonomy())
+    blob = encode_terms(terms)
+    lexicon, _ = Lexicon.objects.get_or_create(name=name)
+    latest = lexicon.versions.aggregate(m=Max("version"))["m"] or 0
+    row = LexiconVersion.objects.create(
+        lexicon=lexicon,
+        version=latest + 1,
+        csv=csv,
+        blob=blob,
+        digest=hashlib.sha256(blob).hexdigest(),
+        terms=len(terms),
+        author=by,
+        created=clock.now(),
+    )
+    audit.record(
+        "lexicons.import",
+        by=by,
+        target=f"{name}@{row.version}",
+        after=row.digest[:16],
+        detail={"terms": str(len(terms))},
+    )
+    return row, activate_lexicon(row, by=by) if activate else publish()
+
+
+@transaction.atomic
+def activate_lexicon(row: LexiconVersion, *, by) -> int:
+    """Put a version in force; its blob is laid where gateways of this machine find it."""
+    require(by, "lexicons.edit")
+    row.lexicon.versions.filter(state="active").update(state="retired")
+    row.state, row.activated = "active", clock.now()
+    row.save()
+    place_blob(row.digest, bytes(row.blob))
+    audit.record("lexicons.activate", by=by, target=f"{row.lexicon.name}@{row.version}", after=row.digest[:16])
+    return publish()
+
+
+def place_blob(digest: str, blob: bytes) -> None:
+    """Lay a blob under its digest; whole or not at all."""
+    folder = settings.GUIJU.blobs
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / digest).exists():
+        draft = folder / f".{digest}.{os.getpid()}"  # a command may lay the same one at the same time
+        draft.write_bytes(blob)
+        draft.replace(folder / digest)
+
+
+def active_blobs(but: str = "") -> dict[str, bytes]:
+    """Name -> blob of every lexicon in force."""
+    rows = LexiconVersion.objects.filter(state="active").select_related("lexicon").exclude(lexicon__name=but)
+    return {r.lexicon.name: bytes(r.blob) for r in rows}
+
+
+def try_out(
+    yaml: str,
+    texts: Sequence[str],
+    direction: str,
+    *,
+    lexicon: tuple[str, bytes] | None = None,
+    audience: str = "general",
+) -> list[Verdict]:
+    """What a policy (and a lexicon in place of its active version) would decide. Raises: InputFileError."""
+    policy = parse_policy(yaml, load.taxonomy(), file="draft.yaml")
+    blobs = active_blobs(lexicon[0] if lexicon else "")
+    if lexicon:
+        blobs[lexicon[0]] = lexicon[1]
+    reviewer = plugins.reviewer(policy, blobs, load.taxonomy().placeholder)
+    return [reviewer.review(t, direction=direction, audience=audience) for t in texts]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def blob_of(csv: str, name: str) -> bytes:
+    """The blob that a list would become."""
+    return encode_terms(read_terms(csv, file=f"{name}.csv", taxonomy=load.taxonomy())[0])
+
+
+def with_phrase(csv_text: str, name: str, term: Term, phrase: str) -> str:
+    """The list with an allow-phrase more for one of its terms."""
+    terms, _ = read_terms(csv_text, file=f"{name}.csv", taxonomy=load.taxonomy())
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for t in terms:
+        allow = (*t.allow, phrase) if t.id == term.id else t.allow
+        writer.writerow([t.text, t.cls, t.severity, t.lang, "|".join(allow), t.origin])
+    return out.getvalue()

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from guiju.control.policies import views
+
+app_name = "lexicons"
+urlpatterns = [
+    path("", views.lexicons, name="list"),
+    path("import/", views.import_lexicon, name="import"),
+    path("mistake/", views.mistake, name="mistake"),
+    path("<slug:name>/", views.lexicon, name="item"),
+    path("<slug:name>/<int:version>/activate/", views.activate_lexicon, name="activate"),
+]

@@ -1,0 +1,103 @@
+"""The provider, services, apps, keys, upstreams. Fields mean what guiju.snapshot says."""
+
+from django.db import models
+
+
+class Provider(models.Model):
+    """One row."""
+
+    name = models.CharField(max_length=200, blank=True)
+    code = models.CharField(max_length=27, default="UNREGISTERED-DEMO")
+    contact = models.CharField(max_length=200, blank=True)
+
+
+class Upstream(models.Model):
+    """A server that runs models. Its secret is sealed under the master key and never shown again."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    url = models.CharField(max_length=500)
+    dialect = models.CharField(
+        max_length=10, choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")], default="openai"
+    )
+    secret = models.TextField(blank=True)
+
+    def __str__(self):
+        return self.name
+
+
+class Service(models.Model):
+    """What the public is told about."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    title_zh = models.CharField(max_length=200, blank=True)
+    title_en = models.CharField(max_length=200, blank=True)
+    state = models.CharField(
+        max_length=10,
+        choices=[("running", "running"), ("sandbox", "sandbox"), ("suspended", "suspended")],
+        default="running",
+    )
+    state_reason = models.CharField(max_length=500, blank=True)
+    demo = models.BooleanField(default=False)
+    audience = models.CharField(
+        max_length=12,
+        choices=[("general", "general"), ("minors", "minors"), ("professional", "professional")],
+        default="general",
+    )
+    policy = models.ForeignKey("policies.Policy", on_delete=models.PROTECT)
+    default_model = models.CharField(max_length=200, blank=True)
+    language = models.CharField(max_length=2, default="zh")
+
+    def __str__(self):
+        return self.name
+
+
+class ModelRoute(models.Model):
+    """A model name that a service offers."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="models")
+    name = models.CharField(max_length=200)
+    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT)
+    model = models.CharField(max_length=200)
+
+    class Meta:
+        unique_together = [("service", "name")]
+
+
+class App(models.Model):
+    """One client of one service."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="apps")
+    refusal_style = models.CharField(max_length=8, choices=[("answer", "answer"), ("error", "error")], default="answer")
+    finish_reason = models.CharField(
+        max_length=16, choices=[("content_filter", "content_filter"), ("stop", "stop")], default="content_filter"
+    )
+    notice = models.CharField(
+        max_length=10, choices=[("interface", "interface"), ("begin", "begin"), ("end", "end")], default="interface"
+    )
+    observe = models.BooleanField(default=False)
+    allow_media = models.BooleanField(default=False)
+    allow_opaque = models.BooleanField(default=False)
+    allowed_models = models.CharField(max_length=1000, blank=True)
+    subject_key = models.TextField(blank=True)
+
+    def __str__(self):
+        return self.name
+
+
+class Key(models.Model):
+    """A credential of one app; the key itself was shown once."""
+
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="keys")
+    prefix = models.CharField(max_length=10)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created = models.DateTimeField()
+    expires = models.DateTimeField(null=True)
+    revoked = models.DateTimeField(null=True)
+
+
+class SnapshotVersion(models.Model):
+    """What is published: one row, replaced whole."""
+
+    version = models.BigIntegerField(default=0)
+    body = models.BinaryField(default=b"")

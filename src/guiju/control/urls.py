@@ -1,0 +1,27 @@
+"""Paths of control. The gateway hands over everything that is no API."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from guiju.control import internal
+from guiju.control.console import ROOMS
+from guiju.control.people import views as people
+from guiju.control.portal import views as portal
+
+urlpatterns = [
+    path("_internal/poll", internal.poll),
+    path("_internal/blob/<str:digest>", internal.blob),
+    path("_internal/workers", internal.status),
+    path("_internal/poke", internal.poke),
+    path("", portal.chat, name="chat"),
+    path("about/", portal.about, name="about"),
+    path("objections/<str:exchange>/", portal.objection, name="objection"),
+    path("control/v1/chat-token", portal.chat_token),
+    path("control/v1/feedback", portal.feedback),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("console/account/", include("allauth.urls")),
+    path("console/link/<str:token>/", people.link, name="link"),
+    path("console/second-factor/", people.second_factor, name="second_factor"),
+    path("console/registers/", admin.site.urls),
+    *(path(f"console/{room.path}", include(room.urls)) for room in ROOMS),
+]

@@ -1,0 +1,172 @@
+"""Paths -> surfaces; health and metrics; nothing else. exchange.py has the life of what comes through a dialect's door."""
+
+from __future__ import annotations
+
+import msgspec
+
+from guiju import clock, plugins
+from guiju.errors import BodyTooLarge, GuijuError, UnknownPath, UpstreamError
+from guiju.gateway import admission, ids, telemetry
+from guiju.gateway.exchange import Exchange
+from guiju.gateway.http import Call, ClientLeft
+from guiju.gateway.state import Gateway
+from guiju.gateway.upstream import Pool
+from guiju.review.explain import language_of
+from guiju.review.moderation import moderation_result
+from guiju.wire import faults, openai_moderations
+from guiju.wire.dialect import Dialect
+from guiju.wire.openai_chat import read_json
+
+_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+     "upgrade", "content-length", "host", "expect", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
+)  # fmt: skip
+_API = ("/v1/", "/api/")
+
+
+class App:
+    """What a worker's server calls for each request."""
+
+    def __init__(self, gateway: Gateway, control: Pool) -> None:
+        self._gateway, self._control = gateway, control
+        self._dialects = plugins.dialects()
+
+    async def __call__(self, call: Call) -> None:
+        """Answer one request. Raises: ClientLeft."""
+        dialect = self._dialects.get(call.path)
+        if dialect is not None and call.method == "POST" and not call.too_large:
+            await self._exchange(call, dialect)
+            return
+        try:
+            await self._other(call)
+        except GuijuError as error:
+            if call.begun:
+                call.abort()
+                return
+            language = language_of(call.headers.get("accept-language", ""), "", "zh")
+            shape = faults.anthropic if "anthropic-version" in call.headers else faults.openai
+            exchange = ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10))
+            body = shape(error, exchange=exchange, language=language)
+            call.answer(error.status, body, [("x-guiju-exchange", exchange)])
+
+    async def _exchange(self, call: Call, dialect: Dialect) -> None:
+        try:
+            exchange = Exchange(self._gateway, call, dialect)
+        except GuijuError as error:  # no snapshot yet
+            body = dialect.fault(error, exchange="", language="zh")
+            call.answer(error.status, body, [("retry-after", "1")])
+            return
+        await exchange.serve()
+
+    async def _other(self, call: Call) -> None:
+        path = call.path
+        if call.too_large:
+            raise BodyTooLarge(limit=self._gateway.config["gateway.body_limit"])
+        if path == "/healthz":
+            call.answer(200, b'{"status":"alive"}', [])
+        elif path == "/readyz":
+            ready = self._gateway.ready
+            body = msgspec.json.encode(
+                {
+                    "ready": ready,
+                    "snapshot": self._gateway.counts.snapshot,
+                    "journal": self._gateway.journal.failed or "ok",
+                }
+            )
+            call.answer(200 if ready else 503, body, [])
+        elif path == "/metrics":
+            self.save_counts()
+            body = telemetry.exposition(telemetry.load(self._gateway.config.run / "metrics"))
+            call.answer(200, body, [], "text/plain; version=0.0.4; charset=utf-8")
+        elif path == "/v1/models" and call.method in ("GET", "HEAD"):
+            self._models(call)
+        elif path == "/v1/moderations" and call.method == "POST":
+            await self._moderations(call)
+        elif path.startswith(_API) or path.startswith("/_internal"):
+            raise UnknownPath(method=call.method, path=path)
+        elif path == "/" and call.method in ("GET", "HEAD") and "text/html" not in call.headers.get("accept", ""):
+            call.answer(200, b"Guiju is running", [], "text/plain; charset=utf-8")
+        else:
+            await self._control_page(call)
+
+    def save_counts(self) -> None:
+        """This worker's counts, where every worker of the node finds them."""
+        gateway = self._gateway
+        gateway.counts.held_characters = sum(e.relay.held for e in gateway.running if e.relay is not None)
+        gateway.counts.journal_backlog = gateway.journal.backlog
+        gateway.counts.journal_failed = int(bool(gateway.journal.failed))
+        telemetry.save(gateway.config.run / "metrics", gateway.worker, gateway.counts)
+
+    # --- surfaces without an upstream -----------------------------------------------------------------
+
+    def _models(self, call: Call) -> None:
+        gateway = self._gateway
+        compiled = gateway.current()
+        door, _ = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
+        names = compiled.models(door.app)
+        if "anthropic-version" in call.headers:
+            listed = [
+                {"type": "model", "id": n, "display_name": n, "created_at": "2026-01-01T00:00:00Z"} for n in names
+            ]
+            body = {
+                "data": listed,
+                "has_more": False,
+                "first_id": names[0] if names else None,
+                "last_id": names[-1] if names else None,
+            }
+        else:
+            body = {
+                "object": "list",
+                "data": [{"id": n, "object": "model", "created": 0, "owned_by": "guiju"} for n in names],
+            }
+        call.answer(200, msgspec.json.encode(body), [])
+
+    async def _moderations(self, call: Call) -> None:
+        """OpenAI's moderations, answered by our own review."""
+        gateway = self._gateway
+        compiled = gateway.current()
+        door, token_subject = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
+        texts = openai_moderations.inputs(read_json(call.body))
+        language = language_of(call.headers.get("accept-language", ""), "".join(texts)[:200], door.service.language)
+        reviewer = compiled.reviewers[door.service.policy]
+        verdicts = [
+            reviewer.review(t, direction="input", audience=door.service.audience, language=language) for t in texts
+        ]
+        exchange = ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10))
+        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject)
+        results = [moderation_result(v, gateway.taxonomy, language) for v in verdicts]
+        answer = openai_moderations.answer(exchange, results)
+        call.answer(200, msgspec.json.encode(answer), [("x-guiju-exchange", exchange)])
+
+    # --- pages ----------------------------------------------------------------------------------------
+
+    async def _control_page(self, call: Call) -> None:
+        """Everything that is no API belongs to control."""
+        headers = {k: v for k, v in call.headers.items() if k not in _HOP}
+        headers["host"] = call.headers.get("host", "localhost")
+        headers["x-forwarded-for"] = call.peer
+        if self._gateway.config.base_url.startswith("https:"):
+            headers["x-forwarded-proto"] = "https"
+        target = call.path + (f"?{call.query}" if call.query else "")
+        reply = await self._control.request(call.method, target, call.body, headers)
+        try:
+            kept = [(k, v) for k, v in reply.head_fields if k not in _HOP]
+            if "content-length" in reply.headers or call.method == "HEAD" or reply.status in (204, 304):
+                data = b"" if call.method == "HEAD" else await reply.read_all(1 << 30)
+                content_type = reply.headers.get("content-type", "application/octet-stream")
+                call.answer(reply.status, data, [(k, v) for k, v in kept if k != "content-type"], content_type)
+                return
+            call.start(reply.status, kept)
+            while data := await reply.read():
+                call.write(data)
+                await call.drain()
+            call.end()
+        except UpstreamError:
+            if not call.begun:
+                raise
+            call.abort()
+        finally:
+            reply.release()
+
+
+__all__ = ["App", "ClientLeft"]

@@ -1,0 +1,143 @@
+"""A snapshot made ready: everything that an exchange looks up, found without searching.
+
+Built beside the running one (reload.py) and swapped in whole; nothing of it changes afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from guiju import plugins
+from guiju.config import Config, local_socket
+from guiju.errors import UnknownModel
+from guiju.gateway.upstream import Pool
+from guiju.journal.keyring import Keyring
+from guiju.review.judge import Reviewer
+from guiju.review.policy_file import parse_policy
+from guiju.review.taxonomy import Taxonomy
+from guiju.snapshot import App, Key, ModelRoute, Service, Snapshot, Upstream
+
+
+class Door(NamedTuple):
+    """What a key opens."""
+
+    key: Key
+    app: App
+    service: Service
+
+
+class Compiled:
+    """A snapshot, ready for use."""
+
+    def __init__(self, snapshot: Snapshot, reviewers: Mapping[str, Reviewer], pools: Mapping[str, Pool]) -> None:
+        self.snapshot = snapshot
+        self.reviewers = reviewers
+        """Policy name -> reviewer."""
+        self.pools = pools
+        """Upstream name -> connections."""
+        self.services = {s.name: s for s in snapshot.services}
+        self.apps = {a.name: a for a in snapshot.apps}
+        self.upstreams = {u.name: u for u in snapshot.upstreams}
+        self.lexicons = tuple(f"{x.name}@{x.version}" for x in snapshot.lexicons)
+        self.doors: dict[str, Door] = {}
+        """SHA-256 of a key -> what it opens."""
+        self.keys = {k.id: k for k in snapshot.keys}
+        for key in snapshot.keys:
+            app = self.apps.get(key.app)
+            service = self.services.get(app.service) if app else None
+            if app and service:
+                self.doors[key.sha256] = Door(key, app, service)
+        self._routes = {(s.name, r.name): r for s in snapshot.services for r in s.models}
+
+    def models(self, app: App) -> list[str]:
+        """Names that this app may ask for."""
+        service = self.services[app.service]
+        return [r.name for r in service.models if not app.allowed_models or r.name in app.allowed_models]
+
+    def route(self, app: App, model: str) -> ModelRoute:
+        """Where a model name leads. Raises: UnknownModel."""
+        service = self.services[app.service]
+        route = self._routes.get((service.name, model))
+        if route is None and service.default_model:
+            route = self._routes.get((service.name, service.default_model))
+        if route is None or (app.allowed_models and route.name not in app.allowed_models):
+            raise UnknownModel(model=model)
+        return route
+
+
+def pool_of(upstream: Upstream, config: Config, keyring: Keyring) -> Pool:
+    """The connections to an upstream, its secret unsealed into the head of every request."""
+    headers = {"content-type": "application/json"}
+    if upstream.secret:
+        secret = keyring.unseal_secret(upstream.secret, f"upstream:{upstream.name}")
+        if upstream.dialect == "anthropic":
+            headers |= {"x-api-key": secret}
+        else:
+            headers |= {"authorization": f"Bearer {secret}"}
+    if upstream.dialect == "anthropic":
+        headers |= {"anthropic-version": "2023-06-01"}
+    socket = ""
+    if upstream.url.startswith("unix://"):  # a socket of this installation: unix://<name>/<path>
+        socket = str(local_socket(config, upstream.url.split("/")[2]))
+    return Pool(
+        upstream.name,
+        upstream.url,
+        socket=socket,
+        headers=headers,
+        connect_timeout=upstream.connect_timeout,
+        first_byte_timeout=upstream.first_byte_timeout,
+        idle_timeout=upstream.idle_timeout,
+        max_connections=upstream.max_connections,
+    )
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """While a hundred thousand terms are made, and for good after: the collector would stop every stream for 0.1 s to
+    look at what is kept as long as its snapshot and holds no cycle."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+async def compile_snapshot(
+    snapshot: Snapshot,
+    blobs: Mapping[str, bytes],
+    config: Config,
+    keyring: Keyring,
+    taxonomy: Taxonomy,
+    before: Compiled | None,
+) -> Compiled:
+    """Compile what has changed, keep what hasn't.
+
+    Args:
+        blobs: lexicon digest -> blob.
+        before: the running one.
+
+    Raises: InputFileError, seal.CannotOpen: this snapshot can't be used; the running one goes on.
+    """
+    lexicons = {x.name: blobs[x.digest] for x in snapshot.lexicons}
+    same_lexicons = before is not None and before.snapshot.lexicons == snapshot.lexicons
+    known = {p.name: p for p in before.snapshot.policies} if before else {}
+    reviewers: dict[str, Reviewer] = {}
+    for ref in snapshot.policies:
+        if before is not None and same_lexicons and known.get(ref.name) == ref:
+            reviewers[ref.name] = before.reviewers[ref.name]
+            continue
+        policy = parse_policy(ref.yaml, taxonomy, file=f"{ref.name}.yaml", version=ref.version)
+        # In a thread: it yields to running streams every few milliseconds, and the automaton is built without the lock.
+        with _collector_at_rest():
+            reviewers[ref.name] = await asyncio.to_thread(plugins.reviewer, policy, lexicons, taxonomy.placeholder)
+    old = {u.name: u for u in before.snapshot.upstreams} if before else {}
+    pools = {
+        u.name: before.pools[u.name] if before and old.get(u.name) == u else pool_of(u, config, keyring)
+        for u in snapshot.upstreams
+    }
+    return Compiled(snapshot, reviewers, pools)

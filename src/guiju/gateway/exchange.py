@@ -1,0 +1,406 @@
+"""The life of one exchange, top to bottom. READ FIRST. Steps are numbered as in docs/architecture.md.
+
+    1 parse   2 admit   3 review the input   4 record `opened`, durable   5 forward
+    6 review the output before it is served   7 label   8 record `closed`, durable, before the ending leaves
+
+Every step is one call into the room that knows; this file decides only the order, which is a table: life.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from guiju import clock
+from guiju.errors import GuijuError, KeyRevoked, MediaNotAllowed, PolicyError, ServiceSuspended, UpstreamError
+from guiju.gateway import admission, ids, stream, whole
+from guiju.gateway.admission import Admitted
+from guiju.gateway.compiled import Compiled
+from guiju.gateway.http import Call, ClientLeft
+from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
+from guiju.gateway.refusal import Speaker
+from guiju.gateway.state import Gateway
+from guiju.gateway.upstream import Reply
+from guiju.label.record import LabelRecord, produced
+from guiju.ledger import entries, seal
+from guiju.review.explain import language_of
+from guiju.review.judge import combine
+from guiju.types import Action, Judged, Path, Verdict
+from guiju.wire.dialect import Ask, Dialect, Json
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, gateway: Gateway, call: Call, dialect: Dialect) -> None:
+        self.gateway, self.call, self.dialect = gateway, call, dialect
+        self.compiled: Compiled = gateway.current()
+        self.id = ids.exchange_id(clock.epoch_ms(), gateway.entropy.take(10))
+        self.state = RECEIVED
+        self.admitted: Admitted | None = None
+        self.language = language_of(call.headers.get("accept-language", ""), "", "zh")
+        self.sample = int.from_bytes(gateway.entropy.take(2), "big") / 65536
+        """Drawn evenly from [0, 1): decides whether a rule that queues a share of its findings queues these."""
+        self.interruption: PolicyError | KeyRevoked | None = None
+        self.reply: Reply | None = None
+        self.relay: stream.Relay | None = None
+        """While it streams."""
+        self._served: Callable[[], dict[str, Any]] = dict
+        """What of a stream was served so far, for its closing record: however it ends, that is told."""
+        self._began = clock.monotonic()
+        self._first_byte = 0.0
+
+    # --- the life ---------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """All of it. Raises: ClientLeft, which needs no answer; anything else is answered here."""
+        try:
+            ask = self.dialect.read(self.call.body, self.call.headers)  # 1 parse    -> BadRequest
+            self._admit(ask)  # 2 admit    -> CallerError, PolicyError
+            verdicts = self._review_input(ask)  # 3 review
+            await self._open(ask, verdicts)  # 4 record, durable
+            verdict = combine(verdicts)
+            if not verdict.serves and not self.grant.observe:
+                return await self._refuse(ask, verdict)
+            masked = self._masked(ask, verdicts)
+            self.reply = await self._forward(ask, masked)  # 5 forward  -> UpstreamError
+            if ask.stream:
+                await self._stream(ask)  # 6 review, 7 label, 8 record
+            else:
+                await whole.serve(self, ask)
+        except GuijuError as error:
+            await self._fail(error)
+        except (ClientLeft, asyncio.CancelledError):
+            self.gateway.keep(self._record_leaving(), f"leaving {self.id}")
+            raise
+        finally:
+            self.gateway.running.discard(self)
+            if self.reply is not None:
+                self.reply.release()
+
+    def interrupt(self, error: PolicyError | KeyRevoked) -> None:
+        """The service is suspended or the key revoked: the running answer ends now."""
+        self.interruption = error
+        if self.reply is not None:
+            self.reply.interrupt(error)
+
+    def move(self, state: str) -> None:
+        assert state in MAY[self.state], f"{self.state} -> {state}"
+        self.state = state
+
+    @property
+    def grant(self) -> Any:
+        assert self.admitted is not None
+        return self.admitted.grant
+
+    # --- 2 admit ------------------------------------------------------------------------------------
+
+    def _admit(self, ask: Ask) -> None:
+        gateway = self.gateway
+        door, token_subject = admission.door_of(self.call.headers, self.compiled, gateway.chat_key, clock.epoch_ms())
+        newest = next((s.text for s in reversed(ask.segments) if s.role == "user"), "")
+        self.language = language_of(self.call.headers.get("accept-language", ""), newest, door.service.language)
+        self.admitted = admission.admit(
+            door, ask.claim, token_subject, ask.model, self.compiled, gateway.keyring.pepper, self.language
+        )
+        if ask.media and not door.app.allow_media:
+            first = ask.media[0]
+            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=first.kind)
+        gateway.check_space()
+        self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
+        gateway.running.add(self)
+        self.move(ADMITTED)
+
+    # --- 3 review the input -------------------------------------------------------------------------
+
+    def _review_input(self, ask: Ask) -> list[Verdict]:
+        admitted = self.admitted
+        assert admitted is not None
+        reviewer = self.compiled.reviewers[admitted.service.policy]
+        verdicts = [
+            reviewer.review(
+                s.text,
+                direction="input",
+                audience=admitted.audience,
+                form=s.form,
+                language=self.language,
+                sample=self.sample,
+            )
+            for s in ask.segments
+        ]
+        self.move(JUDGED)
+        return verdicts
+
+    def _masked(self, ask: Ask, verdicts: list[Verdict]) -> dict[Path, str]:
+        if self.grant.observe:
+            return {}
+        return {s.path: v.text for s, v in zip(ask.segments, verdicts, strict=True) if v.text is not None}
+
+    # --- 4 record -----------------------------------------------------------------------------------
+
+    async def _open(self, ask: Ask, verdicts: list[Verdict]) -> None:
+        grant, compiled = self.grant, self.compiled
+        contents = None
+        if compiled.snapshot.keep_contents:
+            contents = seal.commit(self.call.body, self.gateway.entropy.take(seal.KEY))
+        verdict = combine(verdicts)
+        entry = entries.Opened(
+            at_ms=clock.epoch_ms(),
+            exchange=self.id,
+            node=self.gateway.worker,
+            door=self.dialect.name,
+            app=grant.app,
+            service=grant.service,
+            key=grant.key,
+            subject=grant.subject,
+            model=ask.model,
+            upstream=grant.upstream,
+            upstream_model=grant.model,
+            stream=ask.stream,
+            observe=grant.observe,
+            snapshot=compiled.snapshot.version,
+            policy=grant.policy,
+            lexicons=compiled.lexicons,
+            action=verdict.action,
+            texts=tuple(
+                entries.Reviewed(path=s.path, role=s.role, length=len(s.text), action=v.action, judged=v.judged)
+                for s, v in zip(ask.segments, verdicts, strict=True)
+                if v.judged
+            ),
+            characters=sum(len(s.text) for s in ask.segments),
+            media=tuple(ask.media),
+            commitment=contents.commitment if contents else "",
+        )
+        self.count(verdict.judged, "input")
+        await self.gateway.journal.append(entry, contents.payload if contents else b"", self._subject)
+        self.move(OPENED)
+
+    @property
+    def _subject(self) -> str:
+        """Under whose key contents are sealed: the anonymous ones of an app share one."""
+        return str(self.grant.subject or f"anonymous:{self.grant.app}")
+
+    async def close(self, outcome: Any, *, durable: bool = True, contents: Any = None, **more: Any) -> None:
+        if self.state == CLOSED:
+            return
+        self.move(CLOSED)
+        committed = None
+        if contents and self.compiled.snapshot.keep_contents:
+            committed = seal.commit(msgspec.json.encode(contents), self.gateway.entropy.take(seal.KEY))
+        now = clock.monotonic()
+        entry = entries.Closed(
+            at_ms=clock.epoch_ms(),
+            exchange=self.id,
+            outcome=outcome,
+            first_byte_ms=round((self._first_byte - self._began) * 1000) if self._first_byte else 0,
+            total_ms=round((now - self._began) * 1000),
+            commitment=committed.commitment if committed else "",
+            **more,
+        )
+        counts = self.gateway.counts
+        counts.exchanges[f"{self.dialect.name}|{outcome}"] += 1
+        counts.took(now - self._began)
+        saved = self.gateway.journal.append(entry, committed.payload if committed else b"", self._subject)
+        if durable:
+            await saved
+
+    def count(self, judged: tuple[Judged, ...] | list[Judged], direction: str) -> None:
+        for found in judged:
+            self.gateway.counts.findings[f"{found.finding.cls}|{direction}|{found.action}"] += 1
+
+    # --- refusals and failures ------------------------------------------------------------------------
+
+    async def _refuse(self, ask: Ask, verdict: Verdict) -> None:
+        app = self.app
+        details = self.label() | self.speaker.details(verdict)
+        if verdict.action is Action.BLOCK or app.refusal_style == "error":
+            error = self.speaker.blocked(verdict)
+            await self.close("input_blocked", action=verdict.action, code=error.code, queue=verdict.queue)
+            return self.answer_fault(error, details)
+        text = self.speaker.text(verdict, begun=False)
+        body = self.dialect.refusal(
+            ask, exchange=self.id, created=clock.epoch_ms() // 1000, text=text, finish=app.finish_reason, label=details
+        )
+        await self.close("input_refused", action=verdict.action, queue=verdict.queue, finish=app.finish_reason)
+        content_type = "text/event-stream; charset=utf-8" if ask.stream else "application/json"
+        self.call.answer(200, body, self.headers(), content_type)
+
+    async def _fail(self, error: GuijuError) -> None:
+        """An error before any byte of an answer: in the dialect's shape, and recorded."""
+        if self.interruption is not None:
+            error = self.interruption
+        grant = self.admitted.grant if self.admitted else None
+        if isinstance(error, UpstreamError) and grant is not None:
+            self.gateway.counts.upstream_errors[grant.upstream] += 1
+        if self.state in (OPENED, SERVING):
+            outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
+            await self.close(outcome, code=error.code)
+        elif self.state != CLOSED:
+            self.gateway.rejected(self, error)
+            self.state = CLOSED
+        if not self.call.begun:
+            self.answer_fault(error, None)
+        else:
+            self.call.abort()
+
+    def answer_fault(self, error: GuijuError, details: Json | None) -> None:
+        body = self.dialect.fault(
+            error, exchange=self.id, language=self.language, details={"guiju": details} if details else None
+        )
+        headers = self.headers()
+        if error.status in (429, 503):
+            headers.append(("retry-after", "1"))
+        self.call.answer(error.status, body, headers)
+
+    async def _record_leaving(self) -> None:
+        if self.state in (OPENED, SERVING):
+            await self.close("client_left", **self._served())
+
+    # --- 5 forward ----------------------------------------------------------------------------------
+
+    async def _forward(self, ask: Ask, masked: dict[Path, str]) -> Reply:
+        grant, compiled = self.grant, self.compiled
+        upstream = compiled.upstreams[grant.upstream]
+        body = self.dialect.upstream_body(ask, model=grant.model, dialect=upstream.dialect, masked=masked)
+        if self.interruption is not None:
+            raise self.interruption
+        headers = {k: v for k, v in self.call.headers.items() if k in _FORWARDED}
+        reply = await compiled.pools[grant.upstream].request(
+            "POST", self.dialect.upstream_path(upstream.dialect), body, headers
+        )
+        self.reply = reply
+        self._first_byte = clock.monotonic()
+        if reply.status != 200:
+            await self.gateway.refused_by_upstream(reply, upstream.name)
+        return reply
+
+    # --- 6, 7, 8: a stream ----------------------------------------------------------------------------
+
+    async def _stream(self, ask: Ask) -> None:
+        reply, grant, admitted = self.reply, self.grant, self.admitted
+        assert reply is not None
+        assert admitted is not None
+        app = admitted.app
+        answer = self.dialect.read_stream(
+            ask,
+            dialect=self.compiled.upstreams[grant.upstream].dialect,
+            label=self.label(),
+            allow_opaque=app.allow_opaque,
+        )
+        reviewer = self.compiled.reviewers[admitted.service.policy]
+        gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
+        machine = stream.Relay(
+            answer, gates, place=app.notice, language=self.language, notices=not ask.json_mode and not grant.observe
+        )
+        self.move(SERVING)
+        call = self.call
+        headers = [
+            *self.headers(),
+            ("content-type", "text/event-stream; charset=utf-8"),
+            ("cache-control", "no-cache"),
+        ]
+        call.start(200, headers)
+        self.relay = machine
+        self._served = lambda: self._told(ask, answer, machine)
+        counts = self.gateway.counts
+        counts.active += 1
+        outcome, code, ending, stopped = "served", "", b"", None
+        try:
+            ending = await stream.relay(machine, reply.read, call.write, call.drain, self.gateway.overdue)
+            if not answer.done:  # the upstream ended without its last event
+                ending = answer.stop(finish=answer.finish or "stop", replacement="", details=self.label())
+        except stream.Stopped as stop:
+            stopped = stop.judged
+            verdict = Verdict(action=stopped.action, judged=(stopped,), answer=_answer_name(reviewer, stopped))
+            details = self.label() | self.speaker.details(verdict)
+            text = self.speaker.text(verdict, begun=machine.delivered > 0) if app.refusal_style == "answer" else ""
+            outcome = "blocked" if stopped.action is Action.BLOCK else "refused"
+            call.write(stop.out)
+            ending = answer.stop(finish=app.finish_reason, replacement=text, details=details)
+        except GuijuError as error:
+            outcome, code, ending = self._broken(error, answer)
+        finally:
+            counts.active -= 1
+            self.count(machine.judged, "output")
+        told = self._told(ask, answer, machine)
+        self.tokens(told)
+        if told["action"] is Action.MASK and outcome == "served":
+            outcome = "masked"
+        if stopped:
+            told["action"] = stopped.action
+        await self.close(outcome, code=code, finish=answer.finish, **told)
+        call.write(ending)
+        call.end()
+
+    def _told(self, ask: Ask, answer: Any, machine: stream.Relay) -> dict[str, Any]:
+        usage = {"input_tokens": answer.usage[0], "output_tokens": answer.usage[1]} if answer.usage else {}
+        reviewer = self.compiled.reviewers[self.service.policy]
+        return (
+            usage
+            | machine.told()
+            | {
+                "label": self.label_text,
+                "content_ids": tuple(ids.content_id(self.id, i) for i in range(ask.choices)),
+                "withheld": tuple(sorted(set(answer.withheld)))[:50],
+                "queue": any(reviewer.queues(judged, self.sample) for judged in machine.judged),
+            }
+        )
+
+    def _broken(self, error: GuijuError, answer: Any) -> tuple[str, str, bytes]:
+        """A failure in mid-stream: outcome, code and the dialect's ending."""
+        if self.interruption is not None:
+            text, details = self.speaker.interrupted(self.interruption)
+            ending = answer.stop(finish=self.app.finish_reason, replacement=text, details=self.label() | details)
+            return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, ending
+        upstream = isinstance(error, UpstreamError)
+        if upstream:
+            self.gateway.counts.upstream_errors[self.grant.upstream] += 1
+        ending = answer.fault(error, exchange=self.id, language=self.language)
+        return ("upstream_error" if upstream else "our_error"), error.code, ending
+
+    # --- small things -----------------------------------------------------------------------------------
+
+    @property
+    def service(self) -> Any:
+        assert self.admitted is not None
+        return self.admitted.service
+
+    @property
+    def app(self) -> Any:
+        assert self.admitted is not None
+        return self.admitted.app
+
+    @cached_property
+    def _record(self) -> LabelRecord:
+        """The label of the first choice."""
+        return produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
+
+    @cached_property
+    def label_text(self) -> str:
+        return self._record.text()
+
+    def label(self) -> Json:
+        return {"exchange": self.id, "label": self._record.wrapped()}
+
+    def headers(self) -> list[tuple[str, str]]:
+        headers = [("x-guiju-exchange", self.id)]
+        if self.admitted is not None:
+            headers.append(("x-guiju-label", self.label_text))
+        return headers
+
+    def tokens(self, usage: dict[str, Any]) -> None:
+        for kind in ("input", "output"):
+            self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
+
+
+_FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
+_OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
+
+
+def _answer_name(reviewer: Any, judged: Judged) -> str:
+    rule = reviewer.policy.rule(judged.policy_rule)
+    return rule.answer if rule else ""

@@ -1,0 +1,168 @@
+"""What a worker holds: the compiled snapshot, the journal, the running exchanges, the counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from guiju import clock
+from guiju.config import Config
+from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended, UpstreamRefused
+from guiju.gateway.admission import pseudonym
+from guiju.gateway.compiled import Compiled, Door
+from guiju.gateway.entropy import Entropy
+from guiju.gateway.tasks import spawn
+from guiju.gateway.telemetry import Counts
+from guiju.gateway.upstream import Reply
+from guiju.journal.keyring import Keyring
+from guiju.journal.writer import Journal
+from guiju.ledger import entries
+from guiju.review.judge import combine
+from guiju.review.taxonomy import Taxonomy
+from guiju.types import Verdict
+
+if TYPE_CHECKING:
+    from guiju.gateway.exchange import Exchange
+
+_UPSTREAM_STATUS = {401: 502, 403: 502, 404: 502, 407: 502}
+"""An upstream that doesn't take *our* key is no fault of the caller's."""
+
+
+class Gateway:
+    """One worker."""
+
+    def __init__(self, config: Config, keyring: Keyring, taxonomy: Taxonomy, journal: Journal, worker: str) -> None:
+        self.config, self.keyring, self.taxonomy, self.journal, self.worker = config, keyring, taxonomy, journal, worker
+        self.chat_key = Ed25519PrivateKey.from_private_bytes(keyring.chat).public_key()
+        self.counts = Counts(started_ms=clock.epoch_ms())
+        self.entropy = Entropy()
+        self.running: set[Exchange] = set()
+        self.overdue = 0.0
+        """Seconds that a sentence may be held; 0 while no detector holds sentences."""
+        self.disk_free = 1 << 62
+        self._compiled: Compiled | None = None
+        self._unknown_rejections: dict[str, int] = {}
+
+    def current(self) -> Compiled:
+        """The snapshot in force. Raises: NotReady before the first has come."""
+        if self._compiled is None:
+            raise NotReady()
+        return self._compiled
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be served."""
+        return self._compiled is not None and not self.journal.failed
+
+    def swap(self, compiled: Compiled) -> None:
+        """A new snapshot, whole. Running exchanges keep their reviewer; suspension and revocation reach them now."""
+        before, self._compiled = self._compiled, compiled
+        self.counts.snapshot = compiled.snapshot.version
+        for exchange in list(self.running):
+            if exchange.admitted is None:
+                continue
+            service = compiled.services.get(exchange.admitted.service.name)
+            key = compiled.keys.get(exchange.admitted.grant.key)
+            app = compiled.apps.get(exchange.admitted.app.name)
+            if service is None or service.state == "suspended":
+                reason = service.state_reason if service else ""
+                exchange.interrupt(ServiceSuspended(service=exchange.admitted.service.name, basis=reason))
+            elif app is None or app.paused:
+                exchange.interrupt(ServiceSuspended(service=service.name, basis=""))
+            elif exchange.admitted.grant.key != "token" and (key is None or key.revoked):
+                exchange.interrupt(KeyRevoked())
+        if before is not None:
+            for name, pool in before.pools.items():
+                if compiled.pools.get(name) is not pool:
+                    pool.close()
+
+    def check_space(self) -> None:
+        """Raises: DiskFull: new exchanges are refused while running ones finish."""
+        if self.disk_free < self.config["disk.stop_bytes"]:
+            raise DiskFull(free=self.disk_free)
+
+    def keep(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run something to its end although its exchange is over."""
+        spawn(work, name)
+
+    def rejected(self, exchange: Exchange, error: GuijuError) -> None:
+        """A request that admission turned away: counted, and an entry; those without a known key once a minute."""
+        self.counts.rejected[error.code] += 1
+        grant = exchange.admitted.grant if exchange.admitted else None
+        if grant is None and error.status in (401, 400, 404):
+            self._unknown_rejections[error.code] = self._unknown_rejections.get(error.code, 0) + 1
+            return
+        self.journal.append(
+            entries.Rejected(
+                at_ms=clock.epoch_ms(),
+                exchange=exchange.id,
+                door=exchange.dialect.name,
+                app=grant.app if grant else "",
+                key=grant.key if grant else "",
+                subject=grant.subject if grant else "",
+                code=error.code,
+            )
+        ).add_done_callback(_seen)
+
+    async def record_moderation(
+        self, exchange: str, door: Door, texts: list[str], verdicts: list[Verdict], subject: str
+    ) -> None:
+        """A moderation is an exchange whose answer is the verdict: opened and closed in one sync."""
+        verdict = combine(verdicts)
+        now = clock.epoch_ms()
+        opened = entries.Opened(
+            at_ms=now,
+            exchange=exchange,
+            node=self.worker,
+            door="moderations",
+            app=door.app.name,
+            service=door.service.name,
+            key=door.key.id,
+            subject=subject and pseudonym(self.keyring.pepper, door.app.name, subject),
+            snapshot=self.counts.snapshot,
+            policy=verdict.policy,
+            action=verdict.action,
+            texts=tuple(
+                entries.Reviewed(path=("input", i), length=len(t), action=v.action, judged=v.judged)
+                for i, (t, v) in enumerate(zip(texts, verdicts, strict=True))
+                if v.judged
+            ),
+            characters=sum(map(len, texts)),
+        )
+        self.journal.append(opened).add_done_callback(_seen)
+        self.counts.exchanges["moderations|served"] += 1
+        await self.journal.append(entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action))
+
+    def write_unknown_rejections(self) -> None:
+        """Called once a minute."""
+        counted, self._unknown_rejections = self._unknown_rejections, {}
+        for code, count in counted.items():
+            entry = entries.Rejected(at_ms=clock.epoch_ms(), exchange="", code=code, count=count)
+            self.journal.append(entry).add_done_callback(_seen)
+
+    async def refused_by_upstream(self, reply: Reply, upstream: str) -> None:
+        """An upstream's error as ours. Its text stays here: an error message is text too, and nobody reviewed it.
+
+        Raises: UpstreamRefused, always.
+        """
+        body = await reply.read_all(65_536)
+        try:
+            found = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            found = None
+        inner = found.get("error") if isinstance(found, dict) else None
+        kind = str(inner.get("code") or inner.get("type") or "") if isinstance(inner, dict) else ""
+        error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=kind or "it gave no reason")
+        status = reply.status if 400 <= reply.status < 500 else 502
+        error.status = _UPSTREAM_STATUS.get(reply.status, status)  # type: ignore[misc]
+        raise error
+
+
+def _seen(future: asyncio.Future[None]) -> None:
+    """A rejection that can't be recorded is told by journal.failed; nobody waits for it."""
+    if not future.cancelled():
+        future.exception()

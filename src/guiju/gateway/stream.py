@@ -1,0 +1,222 @@
+"""A streamed answer: upstream bytes -> wire -> hold-back -> label -> client.
+
+One gate (review/holdback.py) per channel, one verdict over all of them: what stops one channel stops the answer. The
+closing record is durable before the final event leaves. exchange.py says when this runs and what its outcome means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from guiju.label import notice
+from guiju.ledger import entries
+from guiju.review.holdback import Holdback
+from guiju.review.judge import Reviewer
+from guiju.types import Action, Form, Judged
+from guiju.wire.dialect import AnswerStream, Event
+
+MakeGate = Callable[[Form], Holdback]
+
+
+class Stopped(Exception):
+    """A finding ended the answer. `out` may still leave; after it only the dialect's ending."""
+
+    def __init__(self, judged: Judged, out: bytes) -> None:
+        super().__init__(judged.finding.cls)
+        self.judged, self.out = judged, out
+
+
+class Relay:
+    """The gates of one answer.
+
+    Args:
+        answer: the dialect's machine.
+        make_gate: form -> a fresh gate.
+        place: where the notice stands in text: `interface` (nowhere), `begin` or `end`.
+    """
+
+    def __init__(self, answer: AnswerStream, make_gate: MakeGate, *, place: str, language: str, notices: bool) -> None:
+        self.answer = answer
+        self.gates: dict[str, Holdback] = {}
+        self._make_gate = make_gate
+        self._begin = notice.beginning(language) if place == "begin" and notices else ""
+        self._end = notice.end(language) if place == "end" and notices else ""
+        self._noticed: set[str] = set()
+        self.notices: list[tuple[str, int, int]] = []
+        """(channel, offset in the delivered text, length)."""
+        self.contents: dict[str, list[str]] = {}
+        """What was delivered, by channel: for the sealed record."""
+        self.delivered = 0
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """Upstream bytes -> what may leave now, and the final event if it has come. Raises: Stopped."""
+        return self._events(self.answer.feed(data))
+
+    def close(self) -> tuple[bytes, bytes]:
+        """The upstream has ended. Raises: Stopped."""
+        return self._events(self.answer.close())
+
+    def _events(self, events: Iterator[Event]) -> tuple[bytes, bytes]:
+        out: list[bytes] = []
+        final = b""
+        for event in events:
+            released: dict[str, str] = {}
+            for channel, text, form in event.texts:
+                gate = self.gates.get(channel)
+                if gate is None:
+                    gate = self.gates[channel] = self._make_gate(form)
+                piece = gate.feed(text)
+                released[channel] = released[channel] + piece if channel in released else piece
+                if gate.ended:
+                    self._stop(gate, released, out)
+            if event.ends:
+                self._finish(event, released, out)
+            if released:
+                for channel, piece in released.items():
+                    if piece:
+                        released[channel] = self._deliver(channel, piece)
+            written = event.write(released)
+            if event.final:
+                final = written
+            else:
+                out.append(written)
+        return b"".join(out), final
+
+    def _finish(self, event: Event, released: dict[str, str], out: list[bytes]) -> None:
+        """Channels that are complete: what they still hold is decided, and leaves before the event's own ending."""
+        for channel, gate in self.gates.items():
+            if not any(channel == e or (channel.startswith(e) and (not e or e.endswith("."))) for e in event.ends):
+                continue
+            tail = gate.close()
+            if gate.ended:
+                if tail:
+                    released[channel] = released.get(channel, "") + tail
+                self._stop(gate, released, out)
+            if self._end and channel in self._noticed:
+                self._noticed.discard(channel)
+                self.notices.append((channel, gate.delivered, len(self._end)))
+                tail += self._end
+            if not tail:
+                continue
+            if channel in released:
+                released[channel] += tail
+            else:
+                out.append(self.answer.more(channel, self._deliver(channel, tail)))
+
+    def flush(self) -> bytes:
+        """The upstream ended without its last event: what is still held is decided. Raises: Stopped."""
+        out: list[bytes] = []
+        for channel, gate in self.gates.items():
+            tail = gate.close()
+            if gate.ended:
+                self._stop(gate, {channel: tail}, out)
+            if tail:
+                out.append(self.answer.more(channel, self._deliver(channel, tail)))
+        return b"".join(out)
+
+    def _stop(self, gate: Holdback, released: dict[str, str], out: list[bytes]) -> None:
+        """What was safe leaves; then nothing more."""
+        for channel, piece in released.items():
+            if piece and not channel.endswith((".name", "#key")):
+                out.append(self.answer.more(channel, self._deliver(channel, piece)))
+        assert gate.stopped is not None
+        raise Stopped(gate.stopped, b"".join(out))
+
+    def _deliver(self, channel: str, piece: str) -> str:
+        first = channel not in self._noticed and channel not in self.contents
+        if first and (self._begin or self._end) and channel.endswith((".content", ".text")):
+            self._noticed.add(channel)
+            if self._begin:
+                self.notices.append((channel, 0, len(self._begin)))
+                piece = self._begin + piece
+        self.delivered += len(piece)
+        self.contents.setdefault(channel, []).append(piece)
+        return piece
+
+    @property
+    def judged(self) -> list[Judged]:
+        """Every finding so far, channel by channel."""
+        return [judged for gate in self.gates.values() for judged in gate.judged]
+
+    def told(self) -> dict[str, Any]:
+        """What was found and served so far: fields of `entries.Closed`, and `contents` to be sealed beside it."""
+        masks = [
+            entries.Insertion(channel=channel, offset=i.offset, length=i.length, kind="mask", removed=i.removed)
+            for channel, gate in self.gates.items()
+            for i in gate.insertions
+        ]
+        notices = [entries.Insertion(channel=c, offset=o, length=n, kind="notice") for c, o, n in self.notices]
+        return {
+            "action": Action.MASK if masks else Action.ALLOW,
+            "texts": tuple(
+                entries.Reviewed(
+                    path=(channel,),
+                    role="assistant",
+                    length=gate.received,
+                    action=max((j.action for j in gate.judged), key=lambda action: action.severity),
+                    judged=tuple(gate.judged),
+                )
+                for channel, gate in self.gates.items()
+                if gate.judged
+            ),
+            "insertions": tuple(masks + notices),
+            "characters": self.delivered,
+            "contents": [[channel, "".join(parts)] for channel, parts in self.contents.items()],
+        }
+
+    @property
+    def held(self) -> int:
+        """Characters that wait in all channels."""
+        return sum(gate.held for gate in self.gates.values())
+
+
+async def relay(
+    machine: Relay,
+    read: Callable[[], Awaitable[bytes]],
+    write: Callable[[bytes], None],
+    drain: Callable[[], Awaitable[None]],
+    overdue: float,
+) -> bytes:
+    """Carry an answer from upstream to client until its final event, which is returned and not written.
+
+    Args:
+        overdue: seconds after which a held sentence is judged as it stands; 0 where no detector holds sentences.
+
+    Raises: Stopped, ClientLeft, UpstreamError, and what interrupted the reading.
+    """
+    while True:
+        if overdue and machine.held:
+            try:
+                async with asyncio.timeout(overdue):
+                    data = await read()
+            except TimeoutError:
+                write(_overdue(machine))
+                continue
+        else:
+            data = await read()
+        out, final = machine.feed(data) if data else machine.close()
+        if not data and not final:
+            out += machine.flush()
+        if out:
+            write(out)
+            await drain()
+        if final or not data:
+            return final
+
+
+def _overdue(machine: Relay) -> bytes:
+    out: list[bytes] = []
+    for channel, gate in machine.gates.items():
+        piece = gate.overdue()
+        if gate.ended:
+            machine._stop(gate, {channel: piece}, out)
+        if piece:
+            out.append(machine.answer.more(channel, machine._deliver(channel, piece)))
+    return b"".join(out)
+
+
+def gate_maker(reviewer: Reviewer, **how: Any) -> MakeGate:
+    """Gates of one answer: all from the same reviewer, whatever is activated meanwhile."""
+    return lambda form: reviewer.holdback(direction="output", form=form, **how)

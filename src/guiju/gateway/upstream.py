@@ -1,0 +1,327 @@
+"""Connections to the servers behind us: a pool of our own on asyncio.
+
+I/O. Why our own: the usual clients cost more than everything else together (docs/decisions/0001). HTTP/1.1 over TCP, TLS
+or a Unix socket, kept alive, read with llhttp. A request that meets a connection which the server had
+already closed is sent once more, before any byte of an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from urllib.parse import urlsplit
+
+import httptools
+
+from guiju.errors import GuijuError, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+
+_READ_AHEAD = 262_144
+"""Bytes of an answer that wait here before the server is told to pause."""
+
+
+class Stale(Exception):
+    """A kept connection turned out to be closed, before any byte of an answer."""
+
+
+class Reply(asyncio.Protocol):
+    """One connection; while it answers, that answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.used = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._chunks: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._paused = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.head_fields: list[tuple[str, str]] = []
+        """Every field in order: `set-cookie` may come more than once."""
+        self._complete = False
+        self._head = self._stays = False
+        self._any = False
+        self._error: BaseException | None = None
+        self.deadline = 0.0
+
+    # --- asyncio and httptools ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._complete and self._error is None:
+            if self._head and "content-length" not in self.headers and "transfer-encoding" not in self.headers:
+                self._complete = True  # an answer that ends with its connection
+            elif not self._any and self.used:
+                self._error = Stale()
+            else:
+                problem = (
+                    "it closed the connection in the middle of its answer" if self._any else "it closed the connection"
+                )
+                self._error = UpstreamUnavailable(upstream=self._pool.name, problem=problem)
+        self._pool.forget(self)
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        self._any = True
+        self.deadline = self._pool.loop.time() + self._pool.idle_timeout
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as problem:
+            self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is malformed: {problem}"))
+        self._wake()
+
+    def on_status(self, status: bytes) -> None:
+        self.status = self._parser.get_status_code()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        field = (name.decode("latin-1").lower(), value.decode("latin-1"))
+        self.head_fields.append(field)
+        self.headers[field[0]] = field[1]
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self._head = self.status >= 200
+        self._stays = self._parser.should_keep_alive()  # asked now: after the last byte the parser has forgotten
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+        self._waiting_bytes += len(body)
+        if self._waiting_bytes > _READ_AHEAD and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._head:
+            self._complete = True
+
+    # --- for the exchange -----------------------------------------------------------------------------
+
+    async def send(self, head: bytes, body: bytes, timeout: float) -> None:
+        """Send a request and wait for the head of its answer. Raises: Stale, UpstreamError."""
+        assert self._transport is not None
+        self.deadline = self._pool.loop.time() + timeout
+        self._transport.write(head + body)
+        while not self._head:
+            await self._wait()
+
+    async def read(self) -> bytes:
+        """What has come of the body; b"" at its end. Raises: UpstreamError."""
+        while not self._chunks:
+            if self._complete:
+                return b""
+            await self._wait()
+        data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._waiting_bytes = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def read_all(self, limit: int) -> bytes:
+        """The whole body. Raises: UpstreamError, also where it is larger than `limit` bytes."""
+        parts, size = [], 0
+        while data := await self.read():
+            parts.append(data)
+            size += len(data)
+            if size > limit:
+                raise UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is larger than {limit} bytes")
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """Done: back to the pool if the answer was read to its end, else closed, which tells the server to stop."""
+        if self._complete and self._error is None and self._stays and self._transport is not None:
+            self.used = True
+            self._reset()
+            self._complete = True
+            self._pool.keep(self)
+        else:
+            self.close()
+
+    def reuse(self) -> bool:
+        """Ready for another request; False where the connection has closed meanwhile."""
+        if self._transport is None or self._transport.is_closing():
+            return False
+        self._reset()
+        return True
+
+    def close(self) -> None:
+        """Break off."""
+        self._complete = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def interrupt(self, error: GuijuError) -> None:
+        """Whoever reads gets this error now (suspension, revocation)."""
+        self._fail(error)
+
+    def late(self, now: float) -> None:
+        """Past its deadline: give up."""
+        if not self._complete and self.deadline and now > self.deadline:
+            waited = self._pool.idle_timeout if self._head else self._pool.first_byte_timeout
+            self._fail(UpstreamTimeout(upstream=self._pool.name, seconds=round(waited)))
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._pool.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        if self._error is not None and not self._chunks:
+            raise self._error
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: GuijuError) -> None:
+        if self._error is None:
+            self._error = error
+            self._chunks.clear()
+            if self._transport is not None:
+                self._transport.abort()
+        self._wake()
+
+
+class Pool:
+    """Connections to one upstream."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        connect_timeout: float = 10.0,
+        first_byte_timeout: float = 120.0,
+        idle_timeout: float = 60.0,
+        max_connections: int = 256,
+        socket: str = "",
+    ) -> None:
+        """`socket`: path of a Unix socket, where the URL's host is only a name."""
+        self.name, self.url = name, url
+        self.loop = asyncio.get_running_loop()
+        self.connect_timeout, self.first_byte_timeout, self.idle_timeout = (
+            connect_timeout,
+            first_byte_timeout,
+            idle_timeout,
+        )
+        self._slots = asyncio.Semaphore(max_connections)
+        self._idle: list[Reply] = []
+        self._busy: set[Reply] = set()
+        self._unix = socket
+        parts = urlsplit(url)
+        self._host, self._tls = parts.hostname or "", parts.scheme == "https"
+        self._port = parts.port or (443 if self._tls else 80)
+        self._base = parts.path.rstrip("/")
+        self._context = ssl.create_default_context() if self._tls else None
+        fields = {
+            "host": "localhost" if socket else parts.netloc,
+            "accept-encoding": "identity",
+            "user-agent": "guiju",
+            **headers,
+        }
+        self._fields = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
+        self.errors = 0
+        """Failures since the last success."""
+        self.last_error = ""
+        self.ok = 0
+        self.latency_ms = 0.0
+        """Of the last answer's head."""
+
+    async def request(
+        self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float = 0.0
+    ) -> Reply:
+        """Send a request; the reply's head has come when this returns. The caller releases the reply.
+
+        Raises: UpstreamUnavailable, UpstreamTimeout.
+        """
+        own = self._fields if "host" not in headers else self._fields.partition("\r\n")[2]
+        more = own + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+        head = f"{method} {self._base}{path} HTTP/1.1\r\n{more}content-length: {len(body)}\r\n\r\n".encode("latin-1")
+        await self._slots.acquire()
+        begun = self.loop.time()
+        try:
+            while True:
+                reply = self._take() or await self._connect()
+                self._busy.add(reply)
+                try:
+                    await reply.send(head, body, timeout or self.first_byte_timeout)
+                    break
+                except Stale:
+                    continue  # the server had closed it: only kept connections can be stale, so this ends
+                except BaseException:
+                    reply.close()
+                    raise
+        except BaseException as error:
+            self._slots.release()
+            if isinstance(error, UpstreamError):
+                self.errors += 1
+                self.last_error = error.sentence("en")
+            raise
+        self.ok += 1
+        self.errors = 0
+        self.latency_ms = (self.loop.time() - begun) * 1000
+        return reply
+
+    def _take(self) -> Reply | None:
+        while self._idle:
+            reply = self._idle.pop()
+            if reply.reuse():
+                return reply
+        return None
+
+    async def _connect(self) -> Reply:
+        try:
+            async with asyncio.timeout(self.connect_timeout):
+                if self._unix:
+                    _, reply = await self.loop.create_unix_connection(lambda: Reply(self), self._unix)
+                else:
+                    _, reply = await self.loop.create_connection(
+                        lambda: Reply(self), self._host, self._port, ssl=self._context
+                    )
+        except TimeoutError:
+            raise UpstreamTimeout(upstream=self.name, seconds=round(self.connect_timeout)) from None
+        except (OSError, ssl.SSLError) as problem:
+            raise UpstreamUnavailable(upstream=self.name, problem=problem.strerror or str(problem)) from None
+        return reply
+
+    def keep(self, reply: Reply) -> None:
+        """A reply was read to its end: its connection waits for the next request."""
+        self._end(reply)
+        if len(self._idle) < 64:
+            self._idle.append(reply)
+        else:
+            reply.close()
+
+    def forget(self, reply: Reply) -> None:
+        """A connection has closed."""
+        self._end(reply)
+        if reply in self._idle:
+            self._idle.remove(reply)
+
+    def _end(self, reply: Reply) -> None:
+        if reply in self._busy:
+            self._busy.discard(reply)
+            self._slots.release()
+
+    def sweep(self) -> None:
+        """Called about once a second: give up what is past its deadline."""
+        now = self.loop.time()
+        for reply in list(self._busy):
+            reply.late(now)
+
+    def close(self) -> None:
+        """Close idle connections; busy ones end with their exchanges."""
+        for reply in self._idle:
+            reply.close()
+        self._idle.clear()

@@ -1,0 +1,108 @@
+"""A whole answer: read, reviewed, labelled and recorded, and only then sent. Its streamed counterpart is stream.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from guiju import clock
+from guiju.gateway import ids
+from guiju.gateway.life import SERVING
+from guiju.label import notice
+from guiju.ledger import entries
+from guiju.review.judge import combine
+from guiju.types import Action, Path
+from guiju.wire.dialect import Ask
+
+if TYPE_CHECKING:
+    from guiju.gateway.exchange import Exchange
+
+
+async def serve(exchange: Exchange, ask: Ask) -> None:
+    """Read the upstream's answer, review it, label it, record it; then it leaves.
+
+    Raises: UpstreamError, JournalUnavailable.
+    """
+    reply, grant, admitted = exchange.reply, exchange.grant, exchange.admitted
+    assert reply is not None
+    assert admitted is not None
+    dialect = exchange.compiled.upstreams[grant.upstream].dialect
+    body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
+    answer = exchange.dialect.read_answer(body, ask, dialect=dialect, allow_opaque=admitted.app.allow_opaque)
+    reviewer = exchange.compiled.reviewers[admitted.service.policy]
+    verdicts = [
+        reviewer.review(
+            s.text,
+            direction="output",
+            audience=admitted.audience,
+            form=s.form,
+            language=exchange.language,
+            sample=exchange.sample,
+        )
+        for s in answer.segments
+    ]
+    verdict = combine(verdicts)
+    exchange.count(verdict.judged, "output")
+    texts = tuple(
+        entries.Reviewed(path=s.path, length=len(s.text), action=v.action, judged=v.judged)
+        for s, v in zip(answer.segments, verdicts, strict=True)
+        if v.judged
+    )
+    exchange.move(SERVING)
+    usage = {"input_tokens": answer.usage[0], "output_tokens": answer.usage[1]} if answer.usage else {}
+    exchange.tokens(usage)
+    record: dict[str, Any] = {
+        "texts": texts, "action": verdict.action, "withheld": tuple(answer.withheld), "queue": verdict.queue, **usage,
+    }  # fmt: skip
+    if not verdict.serves and not grant.observe:
+        details = exchange.label() | exchange.speaker.details(verdict)
+        if verdict.action is Action.BLOCK or admitted.app.refusal_style == "error":
+            error = exchange.speaker.blocked(verdict)
+            await exchange.close("blocked", code=error.code, **record)
+            return exchange.answer_fault(error, details)
+        finish = admitted.app.finish_reason
+        body = exchange.dialect.refusal(
+            ask,
+            exchange=exchange.id,
+            created=clock.epoch_ms() // 1000,
+            text=exchange.speaker.text(verdict, begun=False),
+            finish=finish,
+            label=details,
+        )
+        await exchange.close("refused", finish=finish, **record)
+        return exchange.call.answer(200, body, exchange.headers())
+    replaced = {
+        s.path: v.text
+        for s, v in zip(answer.segments, verdicts, strict=True)
+        if v.text is not None and not grant.observe
+    }
+    masked = bool(replaced)
+    notices = _notices(exchange, answer, ask, replaced)
+    label = exchange.label() | ({"action": "mask"} if masked else {})
+    out = answer.write(replaced, label)
+    await exchange.close(
+        "masked" if masked else "served",
+        insertions=notices,
+        label=exchange.label_text,
+        content_ids=tuple(ids.content_id(exchange.id, i) for i in range(max(1, len(answer.content_paths)))),
+        characters=sum(len(s.text) for s in answer.segments),
+        finish=answer.finish,
+        contents=[[".".join(map(str, s.path)), replaced.get(s.path, s.text)] for s in answer.segments],
+        **record,
+    )
+    exchange.call.answer(200, out, exchange.headers())
+
+
+def _notices(exchange: Exchange, answer: Any, ask: Ask, replaced: dict[Path, str]) -> tuple[entries.Insertion, ...]:
+    place = exchange.app.notice
+    if place == "interface" or ask.json_mode:
+        return ()
+    texts = {s.path: s.text for s in answer.segments}
+    made = []
+    for path in answer.content_paths:
+        text = replaced.get(path, texts.get(path, ""))
+        words = notice.beginning(exchange.language) if place == "begin" else notice.end(exchange.language)
+        offset = 0 if place == "begin" else len(text)
+        replaced[path] = words + text if place == "begin" else text + words
+        channel = ".".join(map(str, path))
+        made.append(entries.Insertion(channel=channel, offset=offset, length=len(words), kind="notice"))
+    return tuple(made)

@@ -1,0 +1,62 @@
+"""The few calls by which the journal touches a disk, so that a test can stand in for one that forgets or is full."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Disk(Protocol):
+    """What the writer needs. Errors are OSError."""
+
+    def create(self, path: Path) -> int:
+        """A new file for appending; its folder entry is durable when this returns."""
+        ...
+
+    def write(self, fd: int, data: bytes) -> None:
+        """All of the data, or an error."""
+        ...
+
+    def sync(self, fd: int) -> None:
+        """What was written is durable when this returns."""
+        ...
+
+    def close(self, fd: int) -> None:
+        """Done with the file."""
+        ...
+
+    def free(self, folder: Path) -> int:
+        """Bytes free for this process."""
+        ...
+
+
+class RealDisk:
+    """See `Disk`."""
+
+    def create(self, path: Path) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        folder = path.parent
+        for place in (folder, folder.parent, folder.parent.parent):
+            handle = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        return fd
+
+    def write(self, fd: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def sync(self, fd: int) -> None:
+        os.fdatasync(fd)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def free(self, folder: Path) -> int:
+        stat = os.statvfs(folder)
+        return stat.f_bavail * stat.f_frsize

@@ -1,0 +1,218 @@
+"""Append entries, durable before anything that depends on them leaves.
+
+I/O. Counterpart: reader.py. One thread writes: whatever is queued goes out with one write and one fdatasync, and the
+next sync starts as soon as the last one has ended, without a timer: under load many entries share a sync, alone an
+entry waits for one. After a failed write or sync the segment is never trusted again: its waiters are told, and the
+next entry begins a new segment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from guiju import clock
+from guiju.errors import JournalUnavailable
+from guiju.journal.disk import Disk, RealDisk
+from guiju.journal.segment import MAGIC, Chain, Header, Record
+from guiju.ledger import entries, seal
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Journal:
+    """One worker's journal.
+
+    Args:
+        folder: `config.journal`; segments are `<folder>/<node>/<worker>/<sequence>.jnl`.
+        chain_key: keys the records' tags.
+        day_key: () -> (day, X25519 public key of the day): asked at each new segment.
+        segment_bytes: size at which a segment ends.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node: str,
+        worker: int,
+        *,
+        chain_key: bytes,
+        day_key: Callable[[], tuple[str, bytes]],
+        segment_bytes: int = 67_108_864,
+        disk: Disk | None = None,
+    ) -> None:
+        self._folder = folder / node / str(worker)
+        self._node, self._worker = node, worker
+        self._chain_key, self._day_key = chain_key, day_key
+        self._segment_bytes = segment_bytes
+        self._disk = disk or RealDisk()
+        self._loop = asyncio.get_running_loop()
+        self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Lock()
+        """Held while there is nothing to write: the thread waits for it, whoever queues lets it go."""
+        self._wake.acquire()
+        self._idle = False
+        self._fd = -1
+        self._size = 0
+        self._day = ""
+        self._chain = Chain(chain_key)
+        self._key = AESGCM(secrets.token_bytes(32))
+        self._nonce = 0
+        self._sequence = self._next_sequence()
+        self._closing = False
+        self.failed: str = ""
+        """Why the last sync failed; "" while all is well."""
+        self.synced_ms = 0
+        """Epoch milliseconds of the last good sync."""
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._begin_segment()
+        self._thread.start()
+
+    @property
+    def backlog(self) -> int:
+        """Entries that aren't durable yet."""
+        return len(self._queue)
+
+    def append(self, entry: entries.Entry, payload: bytes = b"", subject: str = "") -> asyncio.Future[None]:
+        """Queue an entry; the future is done when it is durable.
+
+        Args:
+            payload: contents with their commitment's key (seal.commit), sealed here; b"" for none.
+            subject: pseudonym under whose key the drainer seals them anew.
+
+        Raises (from the future):
+            JournalUnavailable: it could not be made durable: act as if it didn't happen.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        with self._lock:
+            if self._closing or (self._fd < 0 and not self._try_segment()):
+                future.set_exception(JournalUnavailable(problem=self.failed or "the journal is closed"))
+                return future
+            sealed = b""
+            if payload:
+                self._nonce += 1
+                nonce = self._nonce.to_bytes(seal.NONCE, "big")
+                sealed = nonce + self._key.encrypt(nonce, payload, b"")
+            # Framed here, not in the thread: the chain must follow the order of the queue.
+            framed = self._chain.frame(_pack(Record(entries.encode(entry), sealed, subject)))
+            self._queue.append((framed, future))
+            self._rouse()
+        return future
+
+    def _rouse(self) -> None:
+        if self._idle:  # one wake-up for however many entries
+            self._idle = False
+            self._wake.release()
+
+    async def close(self) -> None:
+        """Write what is queued, then end."""
+        with self._lock:
+            self._closing = True
+            self._rouse()
+        await asyncio.to_thread(self._thread.join)
+
+    # --- the thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._queue = self._queue, []
+                fd = self._fd
+                if not batch and self._closing:
+                    break
+                self._idle = not batch
+            if not batch:
+                self._wake.acquire()
+                continue
+            data = b"".join(framed for framed, _ in batch)
+            problem = ""
+            try:
+                self._disk.write(fd, data)
+                self._disk.sync(fd)
+            except OSError as error:
+                problem = error.strerror or str(error)
+            with self._lock:
+                self._size += len(data)
+                if problem:
+                    self._abandon(problem)
+                    batch += self._queue  # framed for a segment that is gone
+                    self._queue = []
+                else:
+                    self.failed = ""
+                    self.synced_ms = clock.epoch_ms()
+                    if not self._queue and (self._size >= self._segment_bytes or self._day != self._today()):
+                        self._disk.close(self._fd)
+                        self._fd = -1
+            self._tell([future for _, future in batch], problem)
+        if self._fd >= 0:
+            self._disk.close(self._fd)
+
+    def _tell(self, futures: list[asyncio.Future[None]], problem: str) -> None:
+        def settle() -> None:
+            for future in futures:
+                if not future.done():
+                    if problem:
+                        future.set_exception(JournalUnavailable(problem=problem))
+                    else:
+                        future.set_result(None)
+
+        try:
+            self._loop.call_soon_threadsafe(settle)
+        except RuntimeError:
+            return  # the loop has ended: nobody waits any more
+
+    # --- segments ---------------------------------------------------------------------------------
+
+    def _today(self) -> str:
+        return self._day_key()[0]
+
+    def _next_sequence(self) -> int:
+        known = [int(p.stem) for p in self._folder.glob("*.jnl") if p.stem.isdigit()]
+        mark = self._folder / "last"
+        if mark.exists():  # drained segments are gone, their numbers stay taken
+            known.append(int(mark.read_text() or 0))
+        return max(known, default=0) + 1
+
+    def _begin_segment(self) -> None:
+        """Raises: OSError."""
+        day, public = self._day_key()
+        data_key = secrets.token_bytes(seal.KEY)
+        wrapped = seal.wrap_for(public, secrets.token_bytes(32), data_key, secrets.token_bytes(seal.NONCE))
+        header = Header(self._node, self._worker, self._sequence, clock.epoch_ms(), day, wrapped)
+        chain = Chain(self._chain_key, MAGIC)
+        data = MAGIC + chain.frame(_pack(header))
+        path = self._folder / f"{self._sequence:010}.jnl"
+        self._sequence += 1
+        fd = self._disk.create(path)
+        try:
+            self._disk.write(fd, data)
+            self._disk.sync(fd)
+        except OSError:
+            self._disk.close(fd)
+            raise
+        self._fd, self._chain, self._size, self._day = fd, chain, len(data), day
+        self._key, self._nonce = AESGCM(data_key), 0
+
+    def _try_segment(self) -> bool:
+        try:
+            self._begin_segment()
+        except OSError as error:
+            self.failed = error.strerror or str(error)
+            return False
+        return True
+
+    def _abandon(self, problem: str) -> None:
+        """After a failed sync nobody knows what the disk holds: this segment gets nothing more."""
+        self.failed = problem
+        try:
+            self._disk.close(self._fd)
+        except OSError:
+            self.failed = f"{problem}; closing failed as well"
+        self._fd = -1

@@ -1,0 +1,188 @@
+"""Meeting point 2: every kind of entry, one tagged union.
+
+Written by gateway/exchange.py (through journal/) and control/audit.py, proven by ledger/verify.py. An entry is
+what a leaf of the tree commits to, so nothing in it can be guessed back to contents: no text, no matched words,
+subjects only as keyed hashes, contents only as a keyed hash under a random key (`commitment`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from guiju.types import Action, Judged, Media, Path
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+    at_ms: int
+    """Epoch milliseconds at which it was written."""
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The verdict on one text: where it stands and what was found there."""
+
+    path: Path
+    """In the request body, or the channel of the answer."""
+    role: str = ""
+    length: int = 0
+    """Characters reviewed."""
+    action: Action = Action.ALLOW
+    judged: tuple[Judged, ...] = ()
+
+
+class Opened(_Entry, frozen=True, kw_only=True, tag="exchange.opened", omit_defaults=True):
+    """An exchange begins: who asks, what was decided about the input. Durable before the upstream is called."""
+
+    exchange: str
+    node: str = ""
+    door: str = ""
+    """Dialect and path: `openai_chat`, `anthropic_messages`, `moderations`."""
+    app: str = ""
+    service: str = ""
+    key: str = ""
+    subject: str = ""
+    model: str = ""
+    """As asked."""
+    upstream: str = ""
+    upstream_model: str = ""
+    stream: bool = False
+    observe: bool = False
+    snapshot: int = 0
+    policy: str = ""
+    """`name@version`."""
+    lexicons: tuple[str, ...] = ()
+    """`name@version`."""
+    action: Action = Action.ALLOW
+    texts: tuple[Reviewed, ...] = ()
+    """Only texts with findings; `characters` counts all."""
+    characters: int = 0
+    media: tuple[Media, ...] = ()
+    """What passed unreviewed."""
+    commitment: str = ""
+    """Keyed BLAKE2b-256 of the contents under a random key that is sealed with them, hex."""
+
+
+class Insertion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something of Guiju's own in the delivered text, or instead of some of it."""
+
+    channel: str
+    offset: int
+    """In characters of the delivered text of that channel."""
+    length: int
+    kind: Literal["notice", "mask", "refusal", "restored", "withheld"]
+    removed: int = 0
+    """Characters of the upstream's text that it stands for."""
+
+
+class Closed(_Entry, frozen=True, kw_only=True, tag="exchange.closed", omit_defaults=True):
+    """An exchange ends: what was served. Durable before the final event, or the whole answer, leaves."""
+
+    exchange: str
+    outcome: Literal[
+        "served",
+        "masked",
+        "refused",
+        "blocked",
+        "input_refused",
+        "input_blocked",
+        "client_left",
+        "suspended",
+        "revoked",
+        "upstream_error",
+        "our_error",
+        "interrupted",
+    ]
+    code: str = ""
+    """Error code, where one was answered."""
+    action: Action = Action.ALLOW
+    texts: tuple[Reviewed, ...] = ()
+    """Only channels with findings."""
+    insertions: tuple[Insertion, ...] = ()
+    withheld: tuple[str, ...] = ()
+    """Paths whose strings could not be followed and were not served."""
+    label: str = ""
+    """The AIGC record as JSON text, of the first choice."""
+    content_ids: tuple[str, ...] = ()
+    """One per choice."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    """Delivered, all channels."""
+    finish: str = ""
+    first_byte_ms: int = 0
+    """From request to the upstream's first byte."""
+    total_ms: int = 0
+    own_us: int = 0
+    """Microseconds of our own work, CPU of this exchange as far as it is known."""
+    queue: bool = False
+    """An item for a person was opened."""
+    commitment: str = ""
+
+
+class Rejected(_Entry, frozen=True, kw_only=True, tag="exchange.rejected", omit_defaults=True):
+    """A request that admission turned away; there is no exchange beyond it."""
+
+    exchange: str
+    door: str = ""
+    app: str = ""
+    key: str = ""
+    subject: str = ""
+    code: str = ""
+    """Error code of guiju.errors."""
+    count: int = 1
+    """Rejections without a known key are counted together, one entry a minute."""
+
+
+class Feedback(_Entry, frozen=True, kw_only=True, tag="exchange.feedback", omit_defaults=True):
+    """A user's thumb."""
+
+    exchange: str
+    subject: str = ""
+    thumb: Literal["up", "down"] = "up"
+    reason: str = ""
+    """One of the page's fixed reasons; free text is content and is sealed."""
+    commitment: str = ""
+
+
+class Act(_Entry, frozen=True, kw_only=True, tag="act", omit_defaults=True):
+    """A person's or a command's administrative act."""
+
+    verb: str
+    """`keys.revoke`, `policies.activate`, `services.suspend`, `contents.read`, `people.link`."""
+    by: str
+    """Account name, `cli:<system user>`, or `system`."""
+    target: str = ""
+    before: str = ""
+    """Short state or digest before, `` where there is none."""
+    after: str = ""
+    reason: str = ""
+    detail: dict[str, str] = {}
+
+
+class Note(_Entry, frozen=True, kw_only=True, tag="note", omit_defaults=True):
+    """Something the system has to say of itself: start, stop, recovery, a torn tail, disk low."""
+
+    what: str
+    node: str = ""
+    detail: dict[str, str] = {}
+
+
+Entry = Opened | Closed | Rejected | Feedback | Act | Note
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+def encode(entry: Entry) -> bytes:
+    """Entry -> the bytes that are hashed. Written once and kept as they are: never re-encoded for a proof."""
+    return _encoder.encode(entry)
+
+
+def decode(data: bytes) -> Entry:
+    """Bytes -> Entry.
+
+    Raises:
+        msgspec.DecodeError, msgspec.ValidationError: not an entry.
+    """
+    return _decoder.decode(data)

@@ -1,0 +1,168 @@
+"""A verdict as sentences, zh and en: for the caller without the term, for the operator with everything.
+
+Pure. The gateway's own small catalogue: it speaks without Django. The caller learns the class, the rule of law or of
+use it rests on, and where to object; never the term, the place or our rule, since that would hand out the lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from guiju.review.canon import canonical
+from guiju.review.taxonomy import Taxonomy
+from guiju.types import Judged, Verdict
+
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_WORD = re.compile("[A-Za-z]+")
+_LOOKED_AT = 100
+"""Characters of a prompt that tell its language; more would only cost time."""
+
+_REFUSAL = {
+    "zh": "抱歉，这个请求涉及“{name}”，本服务不能回答。{basis}如有异议，请访问 {objection} 提出（编号 {exchange}）。",
+    "en": "Sorry, this request touches on “{name}”, so this service can't answer it. {basis}"
+    "If you disagree, say so at {objection} (number {exchange}).",
+}
+_CUT = {
+    "zh": "（回答到此中止：后续内容涉及“{name}”。{basis}如有异议，请访问 {objection} 提出，编号 {exchange}。）",
+    "en": "(The answer ends here: what followed touches on “{name}”. {basis}"
+    "If you disagree, say so at {objection}, number {exchange}.)",
+}
+# Numbers as of 2026-11: 12356 has been the psychological aid line of the whole country since 2025-05-01.
+_HELP = {
+    "zh": "听起来你正在经历很难熬的时刻，你并不孤单。现在就可以找人说说：\n"
+    "· 全国统一心理援助热线：12356\n"
+    "· 如有生命危险，请立即拨打 120（急救）或 110（报警），或请身边的人陪你去最近的医院急诊\n"
+    "也请告诉一位你信任的人。\n"
+    "（内容涉及“{name}”，因此没有作答。{basis}编号 {exchange}；如有异议：{objection}）",
+    "en": "It sounds as if you are going through a very hard time, and you are not alone. You can talk to someone "
+    "now:\n"
+    "· Mainland China: 12356, the national psychological aid line\n"
+    "· United States and Canada: 988 · United Kingdom and Ireland: 116 123\n"
+    "· If a life is in danger: 120 or 110 in mainland China, elsewhere your local emergency number (112, 911, 999), or "
+    "the nearest emergency department\n"
+    "Please also tell someone you trust.\n"
+    "(Not answered, since it touches on “{name}”. {basis}Number {exchange}; if you disagree: {objection})",
+}
+_SUSPENDED = {
+    "zh": "（本服务已暂停，回答到此中止。编号 {exchange}）",
+    "en": "(This service has been suspended; the answer ends here. Number {exchange})",
+}
+_BASIS = {"zh": "依据：{}。", "en": "Basis: {}. "}
+
+
+def language_of(accept_language: str, text: str, default: str) -> str:
+    """`zh` or `en`: what the header asks for, else the language of the text, else the service's.
+
+    Args:
+        accept_language: the header's value (RFC 9110, 12.5.4); other languages and `*` are passed over.
+        text: the prompt.
+        default: the service's setting.
+    """
+    best, best_weight = "", 0.0
+    for part in accept_language[:500].split(","):
+        tag, _, parameter = part.partition(";")
+        primary, weight = tag.strip().lower().partition("-")[0], _weight(parameter)
+        if primary in ("zh", "en") and weight > best_weight:
+            best, best_weight = primary, weight
+    if best:
+        return best
+    head = text[:_LOOKED_AT]
+    han, words = len(_HAN.findall(head)), len(_WORD.findall(head))
+    if han or words:
+        return "zh" if 2 * han >= 3 * words else "en"  # a Chinese word has about one and a half characters
+    return "en" if default == "en" else "zh"
+
+
+def _weight(parameter: str) -> float:
+    """`q=0.8` -> 0.8; 1.0 where none is said, 0 where it can't be read."""
+    key, _, value = parameter.strip().partition("=")
+    if not key:
+        return 1.0
+    try:
+        weight = float(value)
+    except ValueError:
+        return 0.0
+    return weight if key.strip().lower() == "q" and 0 <= weight <= 1 else 0.0
+
+
+def objection_url(base_url: str, exchange: str) -> str:
+    """Where a refused user can say that it was wrong."""
+    return f"{base_url.rstrip('/')}/objections/{exchange}/"
+
+
+def refusal_text(
+    verdict: Verdict, taxonomy: Taxonomy, *, exchange: str, base_url: str, language: str, begun: bool = False
+) -> str:
+    """What a refused user reads. It names the class and its basis, never the term or the rule.
+
+    Args:
+        begun: some of the answer has been served already.
+    """
+    reason = reasons(verdict, taxonomy, language)
+    holes = {
+        "exchange": exchange,
+        "objection": objection_url(base_url, exchange),
+        "name": reason["name"],
+        "basis": _BASIS[language].format(reason["basis"]) if reason["basis"] else "",
+    }
+    if verdict.answer == "help_lines":
+        return _HELP[language].format(**holes)
+    return (_CUT if begun else _REFUSAL)[language].format(**holes)
+
+
+def suspended_text(exchange: str, language: str) -> str:
+    """What ends a running answer when its service is suspended or its key revoked."""
+    return _SUSPENDED[language].format(exchange=exchange)
+
+
+def reasons(verdict: Verdict, taxonomy: Taxonomy, language: str) -> dict[str, str]:
+    """Class, its name and its basis: what may be told to anybody."""
+    decisive = verdict.decisive
+    cls = decisive.finding.cls if decisive else ""
+    return {"class": cls, "name": taxonomy.name(cls, language), "basis": taxonomy.basis(cls, language)}
+
+
+# --- for the operator --------------------------------------------------------------------------------
+
+
+def for_operator(judged: Judged, taxonomy: Taxonomy, language: str, text: str | None = None) -> str:
+    """One finding as a sentence with everything: rule, place, severity, what decided.
+
+    Args:
+        text: what was reviewed, where the reader may see it: the matched part and its canonical form are shown.
+    """
+    f = judged.finding
+    name = taxonomy.name(f.cls, language)
+    why = f" ({f.why})" if f.why else ""
+    shown = text[f.start : f.end] if text is not None else None
+    if language == "zh":
+        quoted = f"“{shown}”（规范形式“{canonical(shown).text}”）" if shown is not None else ""
+        return (
+            f"第 {f.start}–{f.end} 字符{quoted}：{f.detector} 规则 {f.rule} 命中“{name}”（{f.cls}，{f.severity}，"
+            f"分值 {f.score:.2f}）{why}；策略规则 {judged.policy_rule or '无'} 决定 {judged.action}"
+        )
+    quoted = f" “{shown}” (canonical “{canonical(shown).text}”)" if shown is not None else ""
+    return (
+        f"characters {f.start} to {f.end}{quoted}: rule {f.rule} of {f.detector} found “{name}” ({f.cls}, "
+        f"{f.severity}, score {f.score:.2f}){why}; policy rule {judged.policy_rule or 'none'} decided {judged.action}"
+    )
+
+
+def verdict_for_operator(
+    verdict: Verdict, taxonomy: Taxonomy, language: str, *, text: str | None = None, lexicons: Iterable[str] = ()
+) -> list[str]:
+    """The whole verdict, a line each: what was decided under which versions, then every finding.
+
+    Args:
+        text: as for `for_operator`.
+        lexicons: `name@version` of those that were asked.
+    """
+    versions = ", ".join(lexicons)
+    if language == "zh":
+        head = f"结论 {verdict.action}；策略 {verdict.policy}"
+        head += (f"；词库 {versions}" if versions else "") + ("；已交人工" if verdict.queue else "")
+    else:
+        head = f"decided {verdict.action}; policy {verdict.policy}"
+        head += (f"; lexicons {versions}" if versions else "") + ("; queued for a person" if verdict.queue else "")
+    return [head, *(for_operator(j, taxonomy, language, text) for j in verdict.judged)]

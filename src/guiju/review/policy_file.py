@@ -1,0 +1,289 @@
+"""A policy file, YAML -> Policy, with errors that point into the file.
+
+Pure. policy.py says what the fields mean; default_policy.yaml is the example with a comment on every line. Every
+mistake is told at its place with what to write instead, one per rule, all of them at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+import yaml.reader
+
+from guiju.errors import GuijuError, InputFileError
+from guiju.review import pattern as patterns
+from guiju.review.policy import Pattern, Policy, Rule
+from guiju.review.taxonomy import Taxonomy
+from guiju.types import Action
+
+_SEVERITIES = ("low", "middle", "high")
+_AUDIENCES = ("general", "minors", "professional")
+_DIRECTIONS = ("input", "output")
+_ACTIONS = tuple(a.value for a in Action)
+_ANSWERS = ("help_lines",)
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+)
+"""What YAML makes of values without a tag; all are read as they are written."""
+_T = TypeVar("_T")
+
+
+class PolicyErrors(InputFileError):
+    """Several mistakes in one file: their reports one under another. Place and problem are the first one's."""
+
+    def __init__(self, problems: Sequence[InputFileError]) -> None:
+        self.problems = tuple(problems)
+        first = problems[0]
+        self.file, self.line, self.column = first.file, first.line, first.column
+        self.problem, self.hint = first.problem, first.hint
+        reports = "\n".join(str(p) for p in problems)
+        GuijuError.__init__(self, report=f"{reports}\n{len(problems)} mistakes in {first.file}")
+
+
+def parse_policy(text: str, taxonomy: Taxonomy, *, file: str = "policy.yaml", version: int = 0) -> Policy:
+    """Read a policy.
+
+    Args:
+        text: the file's contents.
+        taxonomy: which classes there are.
+        file: its name, for errors.
+
+    Raises:
+        InputFileError: what is wrong, where, and what to write. PolicyErrors: the same for several mistakes.
+    """
+    return _Reader(text, taxonomy, file).policy(version)
+
+
+class _Reader:
+    def __init__(self, text: str, taxonomy: Taxonomy, file: str) -> None:
+        self._lines = text.splitlines()
+        self._taxonomy = taxonomy
+        self._file = file
+        self._problems: list[InputFileError] = []
+        try:
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as problem:
+            self._fail(problem.problem_mark or problem.context_mark, f"this isn't YAML: {_said(problem)}")
+        except yaml.reader.ReaderError as problem:
+            self._fail(None, f"this isn't YAML: character {problem.character:#x} is not allowed")
+        except RecursionError:
+            self._fail(None, "this is nested too deeply for a policy")
+
+    def policy(self, version: int) -> Policy:
+        if self._root is None:
+            self._fail(None, "the file is empty", "begin with `name:` and `rules:`")
+        top = self._mapping(
+            self._root, {"name", "title", "serve_and_escalate", "rules", "patterns"}, required=("name", "rules")
+        )
+        patterns_found = self._each(top["patterns"], self._pattern) if "patterns" in top else []
+        rules = self._each(top["rules"], self._rule)
+        self._once(rules, "rule")
+        self._once(patterns_found, "pattern")
+        title_zh, title_en = self._try(lambda: self._title(top), ("", ""))
+        made = Policy(
+            name=self._try(lambda: self._string(top["name"], "name"), ""),
+            version=version,
+            title_zh=title_zh,
+            title_en=title_en,
+            serve_and_escalate=self._try(lambda: self._boolean(top), False),
+            rules=tuple(rules),
+            patterns=tuple(patterns_found),
+        )
+        if len(self._problems) > 1:
+            raise PolicyErrors(sorted(self._problems, key=lambda p: (p.line, p.column)))
+        if self._problems:
+            raise self._problems[0]
+        return made
+
+    def _title(self, top: Mapping[str, yaml.Node]) -> tuple[str, str]:
+        title = self._mapping(top["title"], {"zh", "en"}) if "title" in top else {}
+        return tuple(self._string(title[key]) if key in title else "" for key in ("zh", "en"))  # type: ignore[return-value]
+
+    # --- one mistake per rule, not per file -------------------------------------------------------
+
+    def _try(self, make: Callable[[], _T], otherwise: _T) -> _T:
+        try:
+            return make()
+        except InputFileError as problem:
+            self._problems.append(problem)
+            return otherwise
+
+    def _each(self, node: yaml.Node, make: Callable[[yaml.Node, int], _T]) -> list[_T]:
+        made: list[_T] = []
+        for number, item in enumerate(self._items(node)):
+            try:
+                made.append(make(item, number))
+            except InputFileError as problem:
+                self._problems.append(problem)
+        return made
+
+    def _once(self, found: Sequence[Rule | Pattern], what: str) -> None:
+        seen: dict[str, int] = {}
+        for item in found:
+            if item.id in seen:
+                problem = f"{what} `{item.id}` is there twice, first in line {seen[item.id]}"
+                self._problems.append(self._error(item.line, 1, problem, f"every {what} has its own id"))
+            seen.setdefault(item.id, item.line)
+
+    # --- rules and patterns -----------------------------------------------------------------------
+
+    def _rule(self, node: yaml.Node, number: int) -> Rule:
+        known = {
+            "id",
+            "class",
+            "direction",
+            "audience",
+            "detector",
+            "severity",
+            "min_score",
+            "action",
+            "queue",
+            "mask",
+            "answer",
+        }
+        fields = self._mapping(node, known, required=("class", "action"))
+        one: Callable[[str, tuple[str, ...]], Any] = lambda key, words: (  # noqa: E731
+            self._word(fields[key], words, key) if key in fields else None
+        )
+        many: Callable[[str, tuple[str, ...]], tuple[Any, ...]] = lambda key, words: (  # noqa: E731
+            tuple(self._word(n, words, key) for n in self._one_or_more(fields[key])) if key in fields else ()
+        )
+        action = Action(one("action", _ACTIONS))
+        self._only_with(fields, "mask", action is Action.MASK, "mask")
+        self._only_with(fields, "answer", action in (Action.REFUSE, Action.ESCALATE), "refuse or escalate")
+        return Rule(
+            id=self._string(fields["id"], "id") if "id" in fields else f"rule{number + 1}",
+            classes=tuple(self._class(n) for n in self._one_or_more(fields["class"])),
+            direction=one("direction", _DIRECTIONS),
+            audience=many("audience", _AUDIENCES),
+            detector=self._string(fields["detector"]) if "detector" in fields else "",
+            severity=many("severity", _SEVERITIES),
+            min_score=self._share(fields["min_score"], "min_score") if "min_score" in fields else 0.0,
+            action=action,
+            queue=self._share(fields["queue"], "queue") if "queue" in fields else 0.0,
+            mask=self._string(fields["mask"]) if "mask" in fields else "",
+            answer=one("answer", _ANSWERS) or "",
+            line=node.start_mark.line + 1,
+        )
+
+    def _only_with(self, fields: Mapping[str, yaml.Node], key: str, fits: bool, actions: str) -> None:
+        if key in fields and not fits:
+            self._fail(fields[key].start_mark, f"`{key}` says nothing here", f"it belongs to action: {actions}")
+
+    def _pattern(self, node: yaml.Node, number: int) -> Pattern:
+        fields = self._mapping(
+            node, {"id", "class", "regex", "longest", "severity"}, required=("id", "class", "regex", "longest")
+        )
+        try:
+            longest = int(self._string(fields["longest"]))
+        except ValueError:
+            self._fail(fields["longest"].start_mark, "`longest` is no whole number", "most characters of a match")
+        found = Pattern(
+            id=self._string(fields["id"], "id"),
+            cls=self._pattern_class(fields["class"]),
+            regex=self._string(fields["regex"]),
+            longest=longest,
+            severity=self._word(fields["severity"], _SEVERITIES, "severity") if "severity" in fields else "high",  # type: ignore[arg-type]
+            line=node.start_mark.line + 1,
+        )
+        if problem := patterns.check(found):
+            self._fail(fields["regex"].start_mark, problem)
+        return found
+
+    # --- nodes ----------------------------------------------------------------------------------
+
+    def _plain(self, node: yaml.Node) -> None:
+        if node.tag not in _PLAIN_TAGS:
+            self._fail(node.start_mark, f"the tag `{node.tag}` is not allowed", "plain values only")
+
+    def _mapping(self, node: yaml.Node, known: set[str], required: tuple[str, ...] = ()) -> dict[str, yaml.Node]:
+        if not isinstance(node, yaml.MappingNode):
+            self._fail(node.start_mark, "a mapping belongs here", "`key: value` lines")
+        self._plain(node)
+        fields: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = self._string(key)
+            if name not in known:
+                near = next(iter(difflib.get_close_matches(name, known, n=1)), "")
+                hint = f"did you mean {near}?" if near else f"one of: {', '.join(sorted(known))}"
+                self._fail(key.start_mark, f"`{name}` is unknown here", hint)
+            if name in fields:
+                self._fail(key.start_mark, f"`{name}` is there twice", "keep one of the two")
+            fields[name] = value
+        for name in required:
+            if name not in fields:
+                self._fail(node.start_mark, f"`{name}` is missing", f"add `{name}:`")
+        return fields
+
+    def _items(self, node: yaml.Node) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            self._fail(node.start_mark, "a list belongs here", "lines that begin with `-`")
+        return list(node.value)
+
+    def _one_or_more(self, node: yaml.Node) -> list[yaml.Node]:
+        return list(node.value) if isinstance(node, yaml.SequenceNode) else [node]
+
+    def _string(self, node: yaml.Node, needed: str = "") -> str:
+        """The value as it is written; `needed` names what must not be empty."""
+        if not isinstance(node, yaml.ScalarNode):
+            self._fail(node.start_mark, "a single value belongs here")
+        self._plain(node)
+        if needed and not str(node.value).strip():
+            self._fail(node.start_mark, f"`{needed}` is empty")
+        return str(node.value)
+
+    def _boolean(self, top: Mapping[str, yaml.Node]) -> bool:
+        key = "serve_and_escalate"
+        return key in top and self._word(top[key], ("true", "false"), key) == "true"
+
+    def _word(self, node: yaml.Node, words: tuple[str, ...], what: str) -> str:
+        word = self._string(node)
+        if word not in words:
+            self._fail(node.start_mark, f"{what} `{word}` is unknown", f"one of: {', '.join(words)}")
+        return word
+
+    def _class(self, node: yaml.Node) -> str:
+        cls = self._string(node)
+        if cls != "*" and cls not in self._taxonomy:
+            near = self._taxonomy.nearest(cls)
+            self._fail(
+                node.start_mark, f"class `{cls}` is unknown", f"did you mean {near}?" if near else "see the taxonomy"
+            )
+        return cls
+
+    def _pattern_class(self, node: yaml.Node) -> str:
+        cls = self._class(node)
+        if cls == "*":
+            self._fail(node.start_mark, "a pattern finds one class", "name it")
+        return cls
+
+    def _share(self, node: yaml.Node, what: str) -> float:
+        try:
+            share = float(self._string(node))
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self._fail(node.start_mark, f"`{what}` must be a number from 0 to 1")
+        return share
+
+    def _fail(self, mark: yaml.Mark | None, problem: str, hint: str = "") -> NoReturn:
+        if mark is None:  # the file as a whole
+            raise InputFileError(file=self._file, line=1, column=1, problem=problem, hint=hint)
+        raise self._error(mark.line + 1, mark.column + 1, problem, hint)
+
+    def _error(self, line: int, column: int, problem: str, hint: str) -> InputFileError:
+        source = self._lines[line - 1] if line <= len(self._lines) else ""
+        return InputFileError(file=self._file, line=line, column=column, problem=problem, source_line=source, hint=hint)
+
+
+def _said(problem: yaml.MarkedYAMLError) -> str:
+    return str(problem.problem or problem.context).rstrip(".")
+
+
+def describe(policy: Policy) -> Mapping[str, int]:
+    """How many rules and patterns, for lists."""
+    return {"rules": len(policy.rules), "patterns": len(policy.patterns)}

@@ -1,0 +1,167 @@
+"""Meeting point 1: what control decided, as one frozen value that every gateway worker holds in memory.
+
+Made by control/publish.py from its tables, read by gateway/reload.py. It travels as JSON and lies on disk, so
+that a gateway starts when control is away. Lexicons are not inside: `LexiconRef.digest` names a blob
+(review/lexicon.py knows its format). Secrets inside are sealed under the master key.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FORMAT = 1
+"""Raised when an older gateway could not read a newer snapshot; such a gateway keeps its last one and says so."""
+
+ServiceState = Literal["running", "sandbox", "suspended"]
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """Who offers the services. One an installation."""
+
+    name: str = ""
+    code: str = "UNREGISTERED-DEMO"
+    """The 27-character provider code of TC260-PG-20252A; until it is set, only the demo service runs."""
+    base_url: str = "http://localhost:8787"
+    """Where people reach Guiju; refusals point to `{base_url}/objections/{exchange}`."""
+    contact: str = ""
+
+
+class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A model name that a service offers, and where it leads."""
+
+    name: str
+    upstream: str
+    model: str
+    """The upstream's own name of the model."""
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """What the public is told about."""
+
+    name: str
+    title_zh: str = ""
+    title_en: str = ""
+    state: ServiceState = "running"
+    state_reason: str = ""
+    demo: bool = False
+    """The shipped demo may run without a provider code."""
+    audience: Literal["general", "minors", "professional"] = "general"
+    policy: str = ""
+    """`PolicyRef.name`."""
+    models: tuple[ModelRoute, ...] = ()
+    default_model: str = ""
+    """Name of the route for unlisted model names; "" makes them an error."""
+    language: Literal["zh", "en"] = "zh"
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """One client of one service."""
+
+    name: str
+    service: str
+    refusal_style: Literal["answer", "error"] = "answer"
+    """A refused user gets a normal answer of the dialect with the refusal text, or an error."""
+    finish_reason: Literal["content_filter", "stop"] = "content_filter"
+    """How a stopped answer ends; `stop` lets openai's .parse() and .stream() end without their own exception."""
+    notice: Literal["interface", "begin", "end"] = "interface"
+    """Where the explicit AI notice stands in text; `interface` leaves it to the app's own page."""
+    observe: bool = False
+    """Decide and record, but release everything: for trying Guiju out. Red in the console; outside the promise."""
+    allow_media: bool = False
+    """Images and files in the input pass, recorded as unreviewed."""
+    allow_opaque: bool = False
+    """Encrypted or binary strings in answers (signatures, redacted thinking) pass instead of being withheld."""
+    allowed_models: tuple[str, ...] = ()
+    """Empty: all of the service's."""
+    subject_key: str = ""
+    """Key that checks the app's `X-Guiju-Subject` tokens: PEM (EdDSA), or sealed secret (HS256)."""
+    paused: bool = False
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential of one app. The key itself was shown once and is not kept."""
+
+    id: str
+    app: str
+    prefix: str
+    """First characters, for people: `gj-3f9a`."""
+    sha256: str
+    """Hex digest of the whole key."""
+    expires_ms: int = 0
+    """Epoch milliseconds; 0 is never."""
+    revoked: bool = False
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that runs models."""
+
+    name: str
+    url: str
+    """Base URL as its vendor prints it: `https://api.deepseek.com/v1`."""
+    dialect: Literal["openai", "anthropic"] = "openai"
+    secret: str = ""
+    """Its API key, sealed under the master key (ledger/seal.py); "" where it needs none."""
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 120.0
+    idle_timeout: float = 60.0
+    """Seconds."""
+    max_connections: int = 256
+
+
+class LexiconRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A lexicon version; its terms are the blob with this digest."""
+
+    name: str
+    version: int
+    digest: str
+    """SHA-256 of the blob, hex."""
+    terms: int = 0
+
+
+class PolicyRef(msgspec.Struct, frozen=True, kw_only=True):
+    """An active policy: the YAML itself, since it is small and is proven again where it runs."""
+
+    name: str
+    version: int
+    yaml: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. Compared and swapped whole; `version` only grows."""
+
+    version: int = 0
+    format: int = FORMAT
+    provider: Provider = msgspec.field(default_factory=Provider)
+    services: tuple[Service, ...] = ()
+    apps: tuple[App, ...] = ()
+    keys: tuple[Key, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    policies: tuple[PolicyRef, ...] = ()
+    lexicons: tuple[LexiconRef, ...] = ()
+    chat_key: str = ""
+    """Ed25519 public key, base64: checks the chat page's five-minute tokens."""
+    journal_key: str = ""
+    """X25519 public key of the day, base64: seals contents in the journal."""
+    journal_key_day: str = ""
+    """`2026-11-24`."""
+    keep_contents: bool = True
+    """Whether contents are kept (sealed) at all; findings and verdicts always are."""
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Snapshot -> JSON."""
+    return msgspec.json.encode(snapshot)
+
+
+def decode(data: bytes) -> Snapshot:
+    """JSON -> Snapshot.
+
+    Raises:
+        msgspec.ValidationError: not a snapshot, or of a format this version can't read.
+    """
+    snapshot = msgspec.json.decode(data, type=Snapshot)
+    if snapshot.format > FORMAT:
+        raise msgspec.ValidationError(f"snapshot format {snapshot.format} is newer than {FORMAT}; update this gateway")
+    return snapshot

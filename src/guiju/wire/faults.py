@@ -1,0 +1,52 @@
+"""Our errors in each dialect's own shape, so that official clients raise their own error classes.
+
+Pure. errors.py defines the errors; `code` is stable and stands in every shape.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from guiju.errors import GuijuError
+
+_OPENAI_TYPES = {
+    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "invalid_request_error",
+    413: "invalid_request_error", 429: "rate_limit_error",
+}  # fmt: skip
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
+    413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
+}  # fmt: skip
+
+
+def openai(error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None) -> bytes:
+    """`{"error": {message, type, param, code, exchange}}`."""
+    return msgspec.json.encode(
+        {
+            "error": {
+                "message": error.sentence(language),
+                "type": _OPENAI_TYPES.get(error.status, "server_error"),
+                "param": error.data.get("field"),
+                "code": error.code,
+                "exchange": exchange,
+                **(details or {}),
+            }
+        }
+    )
+
+
+def anthropic(error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None) -> bytes:
+    """`{"type": "error", "error": {type, message, code, exchange}}`."""
+    return msgspec.json.encode(
+        {
+            "type": "error",
+            "error": {
+                "type": _ANTHROPIC_TYPES.get(error.status, "api_error"),
+                "message": error.sentence(language),
+                "code": error.code,
+                "exchange": exchange,
+                **(details or {}),
+            },
+            "request_id": exchange,
+        }
+    )

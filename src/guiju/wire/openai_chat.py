@@ -1,0 +1,273 @@
+"""OpenAI's chat/completions: requests, whole answers, and what is said outside streams. openai_stream.py reads streams.
+
+Pure. Source: the OpenAI API reference (chat), with the fields that DeepSeek, Qwen and vLLM add (`reasoning_content`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from guiju.errors import BadRequest, GuijuError, UpstreamRefused
+from guiju.types import Claim, Media, Path, Segment
+from guiju.wire import faults
+from guiju.wire.dialect import Ask, Json, Usage, count
+from guiju.wire.openai_stream import ChatStream
+from guiju.wire.strings import UNREADABLE, Leaf, Places, leaves, put
+
+REQUEST = Places(
+    listed=frozenset(
+        "model service_tier reasoning_effort verbosity user safety_identifier prompt_cache_key previous_response_id "
+        "messages.*.role messages.*.tool_call_id messages.*.content.*.type messages.*.content.*.image_url.detail "
+        "messages.*.tool_calls.*.id messages.*.tool_calls.*.type tools.*.type tool_choice tool_choice.type "
+        "tool_choice.mode response_format.type response_format.json_schema.name modalities.* store logit_bias "
+        "messages.*.content.*.input_audio.format audio.format audio.voice functions.*.parameters.type "
+        "tools.*.function.parameters.type".split()
+    ),
+    forms={
+        "messages.*.tool_calls.*.function.arguments": "json",
+        "messages.*.function_call.arguments": "json",
+        "messages.*.tool_calls.*.function.name": "name",
+        "messages.*.function_call.name": "name",
+        "messages.*.name": "text",
+        "tools.*.function.name": "name",
+        "tool_choice.function.name": "name",
+    },
+    opaque=frozenset(
+        ("messages.*.content.*.image_url.url", "messages.*.content.*.input_audio.data", "messages.*.content.*.file.file_data",
+         "messages.*.content.*.file.file_id", "messages.*.content.*.video_url.url", "messages.*.audio.id")
+    ),
+)  # fmt: skip
+
+ANSWER = Places(
+    listed=frozenset(
+        "id object model system_fingerprint service_tier provider choices.*.finish_reason choices.*.native_finish_reason "
+        "choices.*.stop_reason choices.*.message.role choices.*.message.tool_calls.*.id "
+        "choices.*.message.tool_calls.*.type choices.*.message.audio.id x_groq.id "
+        "choices.*.message.annotations.*.type created choices.*.message.audio.expires_at usage.prompt_tokens "
+        "usage.completion_tokens usage.total_tokens".split()
+    ),
+    forms={
+        "choices.*.message.tool_calls.*.function.arguments": "json",
+        "choices.*.message.function_call.arguments": "json",
+        "choices.*.message.tool_calls.*.function.name": "name",
+        "choices.*.message.function_call.name": "name",
+    },
+    opaque=frozenset(("choices.*.message.audio.data", "choices.*.message.reasoning.encrypted_content")),
+)
+LOGPROBS = "logprobs"
+
+_MEDIA = {"image_url": "image", "input_audio": "audio", "file": "file", "video_url": "video"}
+
+
+def media_of(path: Path, kind: str, value: str) -> Media:
+    """A medium with the digest of its bytes, or of its address."""
+    head, _, data = value.partition(",")
+    if not (head.startswith("data:") and head.endswith(";base64")):
+        data = value if path[-1] in ("data", "file_data") else ""
+    try:
+        content = base64.b64decode(data, validate=True) or value.encode()
+    except ValueError:
+        content = value.encode()
+    return Media(path=path, kind=kind, digest=hashlib.sha256(content).hexdigest())  # type: ignore[arg-type]
+
+
+def read_json(body: bytes) -> Json:
+    """A request's body. Raises: BadRequest."""
+    try:
+        value = msgspec.json.decode(body)
+    except UNREADABLE as problem:
+        raise BadRequest(field="body", problem=f"is not JSON: {problem}") from None
+    if not isinstance(value, dict):
+        raise BadRequest(field="body", problem="must be a JSON object")
+    return value
+
+
+def read_leaves(body: Json, places: Places) -> list[Leaf]:
+    """A request's strings. Raises: BadRequest."""
+    try:
+        return leaves(body, places)
+    except RecursionError as problem:
+        raise BadRequest(field="body", problem=f"has {problem}") from None
+
+
+def text_field(body: Json, name: str, default: str | None = None) -> str:
+    """A string field of a request. Raises: BadRequest where it is missing or no string."""
+    value = body.get(name, default)
+    if not isinstance(value, str) or (not value and default is None):
+        raise BadRequest(field=name, problem="must be a string" if name in body else "is missing")
+    return value
+
+
+class OpenAiChat:
+    """See `Dialect`."""
+
+    name = "openai_chat"
+    paths = ("/v1/chat/completions",)
+    upstreams = frozenset(("openai",))
+
+    def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
+        """See `Dialect.read`."""
+        value = read_json(body)
+        messages = value.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise BadRequest(field="messages", problem="must be a list of at least one message")
+        for number, message in enumerate(messages):
+            if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+                raise BadRequest(field=f"messages[{number}]", problem="must be an object with a `role`")
+        stream = value.get("stream") or False
+        choices = value.get("n") or 1
+        if not isinstance(stream, bool):
+            raise BadRequest(field="stream", problem="must be true or false")
+        if type(choices) is not int or not 1 <= choices <= 128:
+            raise BadRequest(field="n", problem="must be a whole number from 1 to 128")
+        segments: list[Segment] = []
+        media: list[Media] = []
+        for leaf in read_leaves(value, REQUEST):
+            if leaf.kind == "opaque":
+                media.append(media_of(leaf.path, _MEDIA.get(str(leaf.path[4:5] and leaf.path[4]), "file"), leaf.text))
+            else:
+                role = str(messages[leaf.path[1]].get("role", "")) if leaf.path[0] == "messages" else ""  # type: ignore[index]
+                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=leaf.kind))  # type: ignore[arg-type]
+        wanted = value.get("response_format")
+        options = value.get("stream_options") or {}
+        if not isinstance(options, dict):
+            raise BadRequest(field="stream_options", problem="must be an object")
+        return Ask(
+            body=value,
+            model=text_field(value, "model", ""),
+            stream=stream,
+            segments=segments,
+            media=media,
+            claim=Claim(
+                user=str(value.get("safety_identifier") or value.get("user") or ""),
+                token=headers.get("x-guiju-subject", ""),
+            ),
+            choices=choices,
+            json_mode=isinstance(wanted, dict) and wanted.get("type") in ("json_object", "json_schema"),
+            include_usage=bool(options.get("include_usage")),
+            raw=body,
+        )
+
+    def upstream_path(self, dialect: str) -> str:
+        """See `Dialect.upstream_path`."""
+        return "/chat/completions"
+
+    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+        """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
+        body = msgspec.json.decode(ask.raw) if masked else dict(ask.body)
+        for path, text in masked.items():
+            put(body, path, text)
+        body["model"] = model
+        if ask.stream and not ask.include_usage:  # for our own record; the client doesn't get it
+            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        return msgspec.json.encode(body)
+
+    def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> ChatAnswer:
+        """See `Dialect.read_answer`."""
+        return ChatAnswer(read_upstream(body), ask, allow_opaque=allow_opaque)
+
+    def read_stream(self, ask: Ask, *, dialect: str, label: Json, allow_opaque: bool) -> ChatStream:
+        """See `Dialect.read_stream`."""
+        return ChatStream(ask, label=label, allow_opaque=allow_opaque)
+
+    def refusal(self, ask: Ask, *, exchange: str, created: int, text: str, finish: str, label: Json) -> bytes:
+        """See `Dialect.refusal`."""
+        head: Json = {"id": f"chatcmpl-{exchange}", "created": created, "model": ask.model}
+        if ask.stream:
+            stream = ChatStream(ask, label=label, allow_opaque=False)
+            stream.head = {**head, "object": "chat.completion.chunk"}
+            return stream.stop(finish=finish, replacement=text, details=label)
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choices = [
+            {"index": i, "message": message, "logprobs": None, "finish_reason": finish} for i in range(ask.choices)
+        ]
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        return msgspec.json.encode(
+            {**head, "object": "chat.completion", "choices": choices, "usage": usage, "guiju": label}
+        )
+
+    def fault(
+        self, error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None
+    ) -> bytes:
+        """See `Dialect.fault`."""
+        return faults.openai(error, exchange=exchange, language=language, details=details)
+
+
+def read_upstream(body: bytes) -> Json:
+    """An upstream's whole answer. Raises: UpstreamRefused where it is no JSON object."""
+    try:
+        value = msgspec.json.decode(body)
+    except UNREADABLE:
+        value = None
+    if not isinstance(value, dict):
+        raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer is no JSON object")
+    return value
+
+
+def answer_leaves(body: Json, places: Places) -> list[Leaf]:
+    """A whole answer's strings. Raises: UpstreamRefused."""
+    try:
+        return leaves(body, places)
+    except RecursionError as problem:
+        raise UpstreamRefused(upstream="", upstream_status=200, problem=f"its answer has {problem}") from None
+
+
+def usage_of(value: Any) -> Usage | None:
+    """OpenAI's usage object."""
+    if not isinstance(value, dict):
+        return None
+    return Usage(count(value.get("prompt_tokens")), count(value.get("completion_tokens")))
+
+
+class ChatAnswer:
+    """See `Answer`."""
+
+    def __init__(self, body: Json, ask: Ask, *, allow_opaque: bool) -> None:
+        choices = body.get("choices")
+        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+            raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer has no choices")
+        self._body = body
+        self.withheld: list[str] = []
+        self.segments: list[Segment] = []
+        for leaf in answer_leaves(_without_logprobs(body), ANSWER):
+            if leaf.kind == "opaque":
+                if not allow_opaque:
+                    self.withheld.append(leaf.pattern)
+                    put(body, leaf.path, None)
+                continue
+            form = "json" if ask.json_mode and leaf.pattern == "choices.*.message.content" else leaf.kind
+            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))  # type: ignore[arg-type]
+        self.usage = usage_of(body.get("usage"))
+        self.finish = str(choices[0].get("finish_reason") or "") if choices else ""
+        self.content_paths: list[Path] = [
+            ("choices", i, "message", "content")
+            for i, choice in enumerate(choices)
+            if isinstance(choice.get("message"), dict) and isinstance(choice["message"].get("content"), str)
+        ]
+
+    def write(self, replaced: Mapping[Path, str], label: Json) -> bytes:
+        """See `Answer.write`. Log probabilities of a touched choice would tell what was hidden: they go."""
+        for path, text in replaced.items():
+            put(self._body, path, text)
+            if path[0] == "choices":
+                self._body["choices"][path[1]].pop(LOGPROBS, None)
+        self._body["guiju"] = label
+        return msgspec.json.encode(self._body)
+
+
+def _without_logprobs(body: Json) -> Json:
+    """The answer without log probabilities: their tokens are the content's, and leave or go with it."""
+
+    def bare(value: Any) -> Any:
+        return {k: v for k, v in value.items() if k not in ("content", "refusal")} if isinstance(value, dict) else value
+
+    choices = [{k: bare(v) if k == LOGPROBS else v for k, v in choice.items()} for choice in body["choices"]]
+    return {**body, "choices": choices}
+
+
+DIALECT = OpenAiChat()

@@ -1,0 +1,30 @@
+"""OpenAI's moderations: which texts a request holds, and the envelope of the answer.
+
+Pure. The results themselves are review/moderation.py's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guiju.errors import BadRequest
+from guiju.wire.dialect import Json
+
+MODEL = "guiju-moderation"
+
+
+def inputs(body: Json) -> list[str]:
+    """The texts of `input`: one result each; the parts of one message are one text. Raises: BadRequest."""
+    value: Any = body.get("input")
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+        return list(value)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return ["\n".join(str(v.get("text") or "") for v in value if v.get("type") == "text")]
+    raise BadRequest(field="input", problem="must be a string, a list of strings or a list of parts")
+
+
+def answer(exchange: str, results: list[Json]) -> Json:
+    """The whole answer."""
+    return {"id": f"modr-{exchange}", "model": MODEL, "results": results}

@@ -1,0 +1,453 @@
+"""OpenAI's streamed chat answer: chunks in, events with their strings taken out, and what may leave of them.
+
+Pure. Theory of operation. Nearly every chunk is one choice with a piece of content: `_plain` knows that shape and
+touches nothing else. All other chunks are walked: every string is a channel, an unknown place too. A tool's name comes
+out whole (it is held here until its arguments begin), since half a name can't be judged. Log probabilities leave with
+their characters: they wait here until the content that they belong to has left, and go for good once content was masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from guiju.errors import GuijuError
+from guiju.types import Form, Path
+from guiju.wire import faults, sse
+from guiju.wire.dialect import Ask, Json, Text, Usage, count
+from guiju.wire.strings import IDENTIFIER, UNREADABLE, Places, leaves, put
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+_HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
+_KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
+"""What nearly every chunk repeats."""
+_CHOICE = frozenset(("index", "delta", "logprobs", "finish_reason"))
+_DELTA = frozenset(("role", "content"))
+
+CHUNK = Places(
+    listed=frozenset(
+        "id object model system_fingerprint service_tier provider choices.*.finish_reason choices.*.native_finish_reason "
+        "choices.*.stop_reason choices.*.delta.role choices.*.delta.tool_calls.*.id choices.*.delta.tool_calls.*.type "
+        "choices.*.delta.audio.id x_groq.id choices.*.delta.annotations.*.type created obfuscation "
+        "choices.*.delta.audio.expires_at usage.prompt_tokens usage.completion_tokens usage.total_tokens".split()
+    ),
+    forms={
+        "choices.*.delta.tool_calls.*.function.arguments": "json",
+        "choices.*.delta.function_call.arguments": "json",
+        "choices.*.delta.function_call.name": "name",
+    },
+    opaque=frozenset(("choices.*.delta.audio.data", "choices.*.delta.reasoning.encrypted_content")),
+)
+
+
+class Chunk:
+    """One chunk; see `Event`."""
+
+    __slots__ = ("_stream", "body", "ends", "final", "places", "plain", "texts")
+
+    def __init__(self, stream: ChatStream, body: Json) -> None:
+        self._stream, self.body = stream, body
+        self.texts: list[Text] = []
+        self.places: dict[str, Path] = {}
+        self.plain = False
+        """One choice's content and nothing else."""
+        self.ends: tuple[str, ...] = ()
+        self.final = False
+
+    def add(self, channel: str, text: str, form: Form, path: Path) -> None:
+        """A string of this chunk."""
+        self.texts.append(Text(channel, text, form))
+        if channel in self.places:  # the same place twice in one chunk: it leaves once
+            put(self.body, path, "")
+        else:
+            self.places[channel] = path
+
+    def write(self, released: dict[str, str]) -> bytes:
+        """See `Event.write`."""
+        return self._stream.write(self, released)
+
+
+class ChatStream:
+    """See `AnswerStream`."""
+
+    def __init__(self, ask: Ask, *, label: Json, allow_opaque: bool) -> None:
+        self._ask = ask
+        self._label = b',"guiju":' + _encode(label) + b"}"
+        self._allow_opaque = allow_opaque
+        self._sse = sse.SseSplitter()
+        self._content: Form = "json" if ask.json_mode else "text"
+        self.usage: Usage | None = None
+        self.finish = ""
+        self.withheld: list[str] = []
+        self.done = False
+        self.head: Json = {}
+        """Of the first chunk: what a chunk of our own begins with."""
+        self._known: tuple[Any, ...] = ()
+        self._labelled = False
+        self._finished: set[int] = set()
+        self._seen: set[int] = set()
+        self._tools: dict[tuple[int, int], Json] = {}
+        """Tool calls whose name isn't complete: what was said of them so far."""
+        self._probabilities: dict[int, _Probabilities] = {}
+        self._homes: dict[str, tuple[int | None, Path]] = {}
+        """Where a channel's text stands: the choice's index, None outside choices, and the way from there."""
+        self._counted = False
+        """The client has had its chunk of usage."""
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        """See `AnswerStream.feed`."""
+        return (chunk for event in self._sse.feed(data) if (chunk := self._read(event)) is not None)
+
+    def close(self) -> Iterator[Chunk]:
+        """See `AnswerStream.close`."""
+        return (chunk for event in self._sse.close() if (chunk := self._read(event)) is not None)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _read(self, event: sse.Sse) -> Chunk | None:
+        if self.done:
+            return None
+        if event.data == b"[DONE]":
+            self.done = True
+            chunk = Chunk(self, {})
+            chunk.final = True
+            chunk.ends = ("",)
+            return chunk
+        try:
+            body = _decode(event.data)
+            if isinstance(body, dict):
+                return self._plain(body) or self._any(body)
+        except UNREADABLE:
+            pass
+        self.withheld.append("event")
+        return None
+
+    def _plain(self, body: Json) -> Chunk | None:
+        """A chunk with one choice and content alone, and the rest as in the chunk before."""
+        choices = body.get("choices")
+        if (
+            not isinstance(choices, list)
+            or len(choices) != 1
+            or not body.keys() <= _HEAD
+            or body.get("usage") is not None
+        ):
+            return None
+        choice = choices[0]
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if (
+            not isinstance(delta, dict)
+            or not choice.keys() <= _CHOICE
+            or not delta.keys() <= _DELTA
+            or choice.get("finish_reason") is not None
+            or choice.get("logprobs") is not None
+        ):
+            return None
+        index, content = choice.get("index", 0), delta.get("content")
+        if not isinstance(content, str) or type(index) is not int or index in self._finished:
+            return None
+        if tuple([body.get(name) for name in _KNOWN]) != self._known or index in self._probabilities:
+            return None
+        if delta.get("role", "assistant") != "assistant":
+            return None
+        self._seen.add(index)
+        channel = f"{index}.content"
+        chunk = Chunk(self, body)
+        chunk.plain = True
+        chunk.texts.append(Text(channel, content, self._content))
+        return chunk
+
+    def _any(self, body: Json) -> Chunk | None:
+        """Any other chunk: every string of it is a channel."""
+        body.pop("guiju", None)  # ours alone
+        given = body.get("choices")
+        choices = body["choices"] = [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
+        if given is not None and choices != given:
+            self.withheld.append("choices")
+        self._learn(body)
+        if isinstance(usage := body.get("usage"), dict):
+            self.usage = Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")))
+            if not choices and not self._ask.include_usage:
+                return None  # we asked for it, not the client
+        if not self._ask.include_usage:
+            body.pop("usage", None)
+        chunk = Chunk(self, body)
+        for number, choice in enumerate(choices):
+            self._choice(number, choice, chunk)
+        self._others(body, chunk)
+        return chunk
+
+    def _learn(self, body: Json) -> None:
+        known = tuple(body.get(name) for name in _KNOWN)
+        if all(k is None or type(k) is int or (isinstance(k, str) and IDENTIFIER.fullmatch(k)) for k in known):
+            self._known = known
+            if not self.head:
+                self.head = {k: body[k] for k in ("id", "object", "created", "model") if k in body}
+
+    def _choice(self, number: int, choice: Json, chunk: Chunk) -> None:
+        index = choice.get("index", 0)
+        if type(index) is not int:
+            index = choice["index"] = number
+        self._seen.add(index)
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            delta = choice["delta"] = {}
+        if index in self._finished:
+            if delta:
+                self.withheld.append(f"choices.{index}.delta")
+            choice["delta"], choice["logprobs"] = {}, None
+            return
+        self._hold_probabilities(index, choice, delta)
+        finish = choice.get("finish_reason")
+        self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
+        if finish is not None:
+            self._finished.add(index)
+            chunk.ends += (f"{index}.",)
+            if index == 0:
+                self.finish = str(finish)
+
+    def _tool_calls(self, index: int, delta: Json, chunk: Chunk, *, finished: bool, at: int) -> None:
+        """Names wait until they are complete: arguments begin, another call begins, or the choice ends."""
+        given = delta.pop("tool_calls", None) or []
+        calls = [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
+        if calls != given:
+            self.withheld.append(f"choices.{index}.delta.tool_calls")
+        waiting = {key: call for key, call in self._tools.items() if key[0] == index}
+        out: list[Json] = []
+        for position, call in enumerate(calls):
+            which = call["index"] if type(call.get("index")) is int else position
+            function: Json = call["function"] if isinstance(call.get("function"), dict) else {}
+            key = (index, which)
+            name = function.pop("name", None)
+            if isinstance(name, str) and name:
+                opened = waiting.setdefault(key, {"index": which, "function": {"name": ""}})
+                opened["function"]["name"] += name
+                opened.update({k: v for k, v in call.items() if k not in ("index", "function")})
+                if not function.get("arguments"):
+                    continue
+            call["index"], call["function"] = which, function
+            out.append(call)
+        going_on = {c["index"] for c in out}
+        latest = max((k[1] for k in waiting), default=-1)
+        for key in sorted(waiting):
+            if finished or key[1] in going_on or key[1] < latest:
+                opened = waiting.pop(key)
+                self._tools.pop(key, None)
+                later = next((c for c in out if c["index"] == key[1]), None)
+                if later is None:
+                    out.insert(0, opened)
+                else:
+                    opened["function"].update(later["function"])
+                    later.update(opened)
+                chunk.ends += (f"{index}.tool_calls.{key[1]}.name",)
+        self._tools.update(waiting)
+        out.sort(key=lambda c: c["index"])
+        if out:
+            delta["tool_calls"] = out
+        for number, call in enumerate(out):
+            if name := call["function"].get("name"):
+                place = ("choices", at, "delta", "tool_calls", number, "function", "name")
+                chunk.add(f"{index}.tool_calls.{call['index']}.name", name, "name", place)
+
+    def _others(self, body: Json, chunk: Chunk) -> None:
+        """Every string that isn't listed, tool names apart."""
+        taken = set(chunk.places.values())
+        for leaf in leaves(body, CHUNK):
+            if leaf.path in taken:
+                continue
+            if leaf.kind == "opaque":
+                if not self._allow_opaque:
+                    self.withheld.append(leaf.pattern)
+                    put(body, leaf.path, None)
+                continue
+            if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now, once for all
+                channel = f"x.{leaf.text}#key"
+                chunk.texts.append(Text(channel, leaf.text, "name"))
+                chunk.ends += (channel,)
+                continue
+            channel, form = self._channel(body, leaf.path, leaf.kind)
+            chunk.add(channel, leaf.text, form, leaf.path)
+            if leaf.path[0] == "usage":
+                chunk.ends += (channel,)
+
+    def _channel(self, body: Json, path: Path, kind: str) -> tuple[str, Form]:
+        form: Form = kind if kind in ("json", "name") else "text"  # type: ignore[assignment]
+        if path[0] != "choices":
+            channel = "x." + ".".join(map(str, path))
+            self._homes[channel] = (None, path)
+            return channel, form
+        choice = body["choices"][path[1]]
+        index, way = choice.get("index", 0), path[2:]
+        if way[:2] == ("delta", "tool_calls"):
+            way = (*way[:2], choice["delta"]["tool_calls"][way[2]]["index"], *way[3:])
+        if way == ("delta", "content"):
+            channel, form = f"{index}.content", self._content
+        elif way[:2] == ("delta", "tool_calls") and way[3:] == ("function", "arguments"):
+            channel = f"{index}.tool_calls.{way[2]}.arguments"
+        elif way[0] == "delta":
+            channel = f"{index}." + ".".join(map(str, way[1:]))
+        else:
+            channel = f"x.choices.{index}." + ".".join(map(str, way))
+        self._homes[channel] = (index, way)
+        return channel, form
+
+    def _hold_probabilities(self, index: int, choice: Json, delta: Json) -> None:
+        found, content = choice.get("logprobs"), delta.get("content")
+        if found is None and index not in self._probabilities:
+            return
+        choice["logprobs"] = None
+        store = self._probabilities.setdefault(index, _Probabilities())
+        entries = (found.get("content") if isinstance(found, dict) else None) or []
+        if not isinstance(entries, list) or (entries and any(delta[k] for k in delta.keys() - _DELTA)):
+            self.withheld.append("choices.*.logprobs")  # of thoughts or arguments: they would tell what still waits
+            entries = []
+        store.take(content if isinstance(content, str) else "", entries)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def write(self, chunk: Chunk, released: dict[str, str]) -> bytes:
+        """See `Event.write`."""
+        if chunk.final:
+            return b"data: [DONE]\n\n"
+        body, left = chunk.body, False
+        if chunk.plain:
+            delta, out = body["choices"][0]["delta"], released.get(chunk.texts[0].channel, "")
+            delta["content"] = out
+            return self._event(body, label=False) if out or "role" in delta else b""
+        for channel, path in chunk.places.items():
+            out = released.get(channel, "")
+            put(body, path, out)
+            left = left or bool(out)
+        ending = body.get("usage") is not None
+        self._counted = self._counted or (ending and not body["choices"])
+        for choice in body["choices"]:
+            left = self._release_probabilities(choice, released) or left
+            left = left or "role" in choice["delta"] or "tool_calls" in choice["delta"]
+            ending = ending or choice.get("finish_reason") is not None
+        return self._event(body, label=ending) if left or ending else b""
+
+    def _release_probabilities(self, choice: Json, released: dict[str, str]) -> bool:
+        index = choice.get("index", 0)
+        store = self._probabilities.get(index)
+        if store is None:
+            return False
+        entries = store.release(released.get(f"{index}.content", ""))
+        choice["logprobs"] = {"content": entries} if entries else None
+        return bool(entries)
+
+    def _event(self, body: Json, *, label: bool) -> bytes:
+        data = _encode(body)
+        if label or not self._labelled:
+            self._labelled = True
+            data = data[:-1] + self._label
+        return b"data: " + data + b"\n\n"
+
+    def _chunk(self, choices: list[Json], **more: Any) -> Json:
+        head = self.head or {
+            "id": "chatcmpl-guiju",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": self._ask.model,
+        }
+        return {**head, "choices": choices, **more}
+
+    def more(self, channel: str, text: str) -> bytes:
+        """See `AnswerStream.more`."""
+        head, _, rest = channel.partition(".")
+        index, way = self._homes.get(channel) or (int(head), ("delta", *rest.split(".")))
+        if index is None:
+            body = self._chunk([])
+            _build(body, way, text)
+            return self._event(body, label=False)
+        choice: Json = {"index": index, "delta": {}, "logprobs": None, "finish_reason": None}
+        if way[:2] == ("delta", "tool_calls") and len(way) > 3:
+            call: Json = {"index": way[2]}
+            _build(call, way[3:], text)
+            choice["delta"]["tool_calls"] = [call]
+        elif way[0] == "delta":
+            _build(choice["delta"], way[1:], text)
+        else:
+            _build(choice, way, text)
+        self._release_probabilities(choice, {channel: text})
+        return self._event(self._chunk([choice]), label=False)
+
+    def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
+        """See `AnswerStream.stop`."""
+        self._label = b',"guiju":' + _encode(details) + b"}"
+        out = b""
+        open_choices = sorted((self._seen | set(range(self._ask.choices))) - self._finished)
+        for index in open_choices:
+            self._finished.add(index)
+            if replacement:
+                delta = {"role": "assistant", "content": replacement}
+                choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+                out += self._event(self._chunk([choice]), label=False)
+            choice = {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish}
+            out += self._event(self._chunk([choice]), label=True)
+        self.finish = finish
+        if self._ask.include_usage and not self._counted:
+            usage = self.usage or Usage(0, 0)
+            counted = {
+                "prompt_tokens": usage.input_tokens,
+                "completion_tokens": usage.output_tokens,
+                "total_tokens": sum(usage),
+            }
+            out += self._event(self._chunk([], usage=counted), label=True)
+        self.done = True
+        return out + b"data: [DONE]\n\n"
+
+    def fault(self, error: GuijuError, *, exchange: str, language: str) -> bytes:
+        """See `AnswerStream.fault`. The official SDK raises APIError on an event with `error`."""
+        self.done = True
+        body = faults.openai(error, exchange=exchange, language=language)
+        return b"data: " + body + b"\n\ndata: [DONE]\n\n"
+
+
+def _build(into: Any, way: Path, text: str) -> None:
+    """Objects and lists along the way, the string at its end."""
+    for step, following in zip(way, (*way[1:], None), strict=True):
+        inner: Any = text if following is None else ([] if isinstance(following, int) else {})
+        if isinstance(step, int):
+            into += [{} for _ in range(step)] + [inner]
+        else:
+            into[step] = inner
+        into = inner
+
+
+class _Probabilities:
+    """Log probabilities of one choice that wait for their characters."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        """Content received that hasn't been seen to leave."""
+        self._entries: list[tuple[int, Any]] = []
+        """How much of `_text` must have left, and the entry."""
+        self._touched = False
+
+    def take(self, text: str, entries: list[Any]) -> None:
+        """A chunk's content and its entries."""
+        at = len(self._text)
+        self._text += text
+        first, last = (
+            at + 1,
+            max(at + 1, len(self._text)),
+        )  # none leaves without a character; without any it waits for one
+        for entry in entries:
+            token = entry.get("token") if isinstance(entry, dict) else None
+            at = min(last, at + (len(token) if isinstance(token, str) else 0))
+            self._entries.append((max(first, at), entry))
+        if entries:
+            self._entries[-1] = (last, entries[-1])
+
+    def release(self, text: str) -> list[Any]:
+        """This much content leaves: the entries that it covers. None any more once it isn't what was received."""
+        if self._touched or not self._text.startswith(text):
+            self._touched = True
+            return []
+        self._text = self._text[len(text) :]
+        ready = [entry for at, entry in self._entries if at <= len(text)]
+        self._entries = [(at - len(text), entry) for at, entry in self._entries if at > len(text)]
+        return ready

@@ -1,0 +1,132 @@
+"""guiju.cli.up: options become settings; what can't start says so. All of it runs in journeys/test_make_run.py."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from guiju.cli import up, welcome
+from guiju.cli.main import UNFIT, USAGE
+from guiju.cli.supervisor import Child
+from guiju.config import Config
+from guiju.errors import SettingError
+
+
+def options(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    up.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_options_become_settings(home: Path):
+    told = up.overrides(options("--port", "9000", "--host", "0.0.0.0", "--workers", "2"))
+    assert told == {"GUIJU_HOME": str(home), "GUIJU_PORT": "9000", "GUIJU_HOST": "0.0.0.0", "GUIJU_WORKERS": "2"}
+
+
+def test_no_option_changes_no_setting(home: Path):
+    assert up.overrides(options()) == {"GUIJU_HOME": str(home)}
+
+
+def test_a_relative_home_is_the_same_for_every_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GUIJU_HOME", "data")
+    assert up.overrides(options())["GUIJU_HOME"] == str(tmp_path / "data")
+
+
+def test_an_upstream_needs_its_model(home: Path):
+    with pytest.raises(SettingError, match="Add --model NAME"):
+        up.overrides(options("--upstream", "http://127.0.0.1:8000/v1"))
+
+
+def test_the_upstreams_key_comes_from_a_file(home: Path, tmp_path: Path):
+    (tmp_path / "key").write_text("sk-secret\n")
+    told = up.overrides(
+        options("--upstream", "http://x/v1", "--model", "m", "--upstream-key-file", str(tmp_path / "key"))
+    )
+    assert (told["GUIJU_UPSTREAM_KEY"], told["GUIJU_UPSTREAM_MODEL"]) == ("sk-secret", "m")
+
+
+def test_the_upstreams_key_comes_from_standard_input(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("sk-piped\n"))
+    assert up.overrides(options("--upstream-key-file", "-"))["GUIJU_UPSTREAM_KEY"] == "sk-piped"
+
+
+def test_a_key_file_that_is_missing_is_named(home: Path):
+    with pytest.raises(SettingError, match=r"/nowhere/key.*readable file"):
+        up.overrides(options("--upstream-key-file", "/nowhere/key"))
+
+
+def test_only_the_process_that_seals_it_is_given_the_key(config: Config, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GUIJU_UPSTREAM_KEY", "sk-secret")
+    started: list[Child] = []
+    machine = up.Machine(config, embedded=False)
+    monkeypatch.setattr(machine.supervisor, "add", lambda child: started.append(child) or child)
+    machine.command("gateway", "guiju.cli.main", "gateway")
+    machine.command("prepare", "guiju.cli.prepare", once=True)
+    assert ["GUIJU_UPSTREAM_KEY" in child.env for child in started] == [False, True]
+
+
+def test_a_part_that_cannot_run_here_ends_the_start_with_what_it_said(config: Config):
+    machine = up.Machine(config, embedded=False)
+    (config.home / "logs").mkdir(parents=True)
+    said = "import sys; sys.stderr.write('tables: the disk is full\\n'); sys.exit(3)"
+    machine.supervisor.add(Child("prepare", [sys.executable, "-c", said], os.environ, once=True))
+    with pytest.raises(up.StartFailed, match=r"prepare could not start \(exit code 3\):\n  tables: the disk is full"):
+        machine.wait(lambda: False)
+
+
+@pytest.mark.parametrize(("code", "expected"), [(USAGE, USAGE), (UNFIT, UNFIT), (1, UNFIT), (-11, UNFIT)])
+def test_a_failed_start_ends_with_a_documented_code(code: int, expected: int):
+    child = Child("prepare", [], {})
+    child.code = code
+    assert up.StartFailed("prepare", child).code == expected
+
+
+def test_it_waits_for_the_word_ready(config: Config):
+    answers = [
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        config = config.with_values(port=server.getsockname()[1])
+
+        def serve() -> None:
+            for answer in answers:
+                with server.accept()[0] as peer:
+                    peer.recv(4096)
+                    peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert [up.answers_ready(config), up.answers_ready(config)] == [False, True]
+        thread.join()
+    assert up.answers_ready(config) is False
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_printed_leads_everywhere(config: Config, language: str):
+    prepared = {"link": "http://localhost:8787/console/first/abc", "key": "gj-" + "k" * 43}
+    text = welcome.text(config, prepared, language, 4.06)
+    assert "http://localhost:8787/\n" in text
+    assert "http://localhost:8787/console/\n" in text
+    assert prepared["link"] in text
+    assert text.count(prepared["key"]) == 2
+    assert str(config.home) in text
+    assert "4.1" in text
+
+
+def test_a_later_start_says_how_to_get_a_link(config: Config):
+    assert "guiju admin link" in welcome.text(config, {"key": "gj-x"}, "en", 1.0)
+
+
+def test_the_other_model_is_the_one_asked(config: Config):
+    text = welcome.text(config, {"key": "gj-x", "model": "qwen3"}, "en", 1.0)
+    assert '"model": "qwen3"' in text
+    assert "SmolLM2" not in text

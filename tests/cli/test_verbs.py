@@ -1,0 +1,152 @@
+"""Commands that a script needs, from an empty home, with the service down: what they print and how they end.
+
+With the service up they are used throughout tests/gateway and tests/journeys.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from whole import clean_environment
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    home = tmp_path_factory.mktemp("home")
+
+    def command(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "guiju.cli.main", *words],
+            env=clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": "C.UTF-8"},
+            input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    return command
+
+
+def told(done: subprocess.CompletedProcess[str], code: int = 0):
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+class TestKeys:
+    def test_a_new_key_is_printed_alone(self, run: Run):
+        done = run("key", "create", "--app", "demo")
+        assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+        assert done.stdout.startswith("gj-")
+
+    def test_an_unknown_app_is_made(self, run: Run):
+        made = told(run("key", "create", "--app", "letters", "--days", "30", "--json"))
+        assert made["app"] == "letters"
+        assert made["expires"]
+        assert any(row["app"] == "letters" and row["state"] == "valid" for row in told(run("key", "list", "--json")))
+
+    def test_a_key_is_revoked_by_its_id(self, run: Run):
+        made = told(run("key", "create", "--app", "demo", "--json"))
+        assert told(run("key", "revoke", str(made["id"]), "--reason", "leaked", "--json"))["state"] == "revoked"
+
+    def test_a_key_that_is_not_there_is_an_error_of_use(self, run: Run):
+        done = run("key", "revoke", "99999")
+        assert done.returncode == 2
+        assert "guiju key list" in done.stderr
+
+    def test_no_list_shows_a_key(self, run: Run):
+        secret = run("key", "create", "--app", "demo").stdout.strip()
+        assert secret not in run("key", "list").stdout
+
+
+class TestServices:
+    def test_a_service_is_suspended_and_resumed(self, run: Run):
+        assert run("service", "suspend", "demo", "--reason", "drill").returncode == 0
+        assert told(run("service", "list", "--json"))[0]["state"] == "suspended"
+        assert run("service", "resume", "demo").returncode == 0
+        assert told(run("service", "list", "--json"))[0]["state"] == "running"
+
+    def test_an_unknown_one_is_an_error_of_use(self, run: Run):
+        assert run("service", "suspend", "nowhere", "--reason", "drill").returncode == 2
+
+
+class TestUpstreams:
+    def test_one_is_added_with_its_model(self, run: Run):
+        done = run("upstream", "add", "vllm", "http://127.0.0.1:8000/v1", "--model", "qwen", "--json")
+        assert told(done)["name"] == "vllm"
+
+    @pytest.mark.parametrize("url", ["ftp://x/v1", "no url", "http://"])
+    def test_a_wrong_url_is_told(self, run: Run, url: str):
+        done = run("upstream", "add", "x", url)
+        assert done.returncode == 2
+        assert "url" in done.stderr.lower()
+
+
+class TestPolicies:
+    def test_the_shipped_one_is_good_and_can_be_activated(self, run: Run, tmp_path: Path):
+        from guiju.review import load
+
+        file = tmp_path / "policy.yaml"
+        file.write_text(load.default_policy_yaml() + "\n# ours\n", encoding="utf-8")
+        assert run("policy", "check", str(file)).returncode == 0
+        assert told(run("policy", "activate", str(file), "--json"))["version"] == 2
+
+    def test_a_mistake_is_named_with_its_line_and_nothing_is_kept(self, run: Run, tmp_path: Path):
+        file = tmp_path / "policy.yaml"
+        file.write_text("name: default\nrules:\n  - {id: a, class: NO.SUCH, action: mask}\n", encoding="utf-8")
+        for verb in ("check", "activate"):
+            done = run("policy", verb, str(file))
+            assert done.returncode == 2
+            assert "NO.SUCH" in done.stderr + done.stdout
+
+
+class TestLexicons:
+    def test_a_list_is_imported_with_remarks(self, run: Run, tmp_path: Path):
+        file = tmp_path / "own.csv"
+        file.write_text(
+            "term,class,severity\n某某平台,A.1.h.gambling,high\n某某平台,A.1.h.gambling,high\n的,A.1.h.gambling,low\n"
+        )
+        done = told(run("lexicon", "import", str(file), "--json"))
+        assert done["terms"] >= 1
+        assert {r["kind"] for r in done["remarks"]} >= {"duplicate", "too_short"}
+
+    def test_a_broken_file_is_told(self, run: Run, tmp_path: Path):
+        file = tmp_path / "own.csv"
+        file.write_text("term,class,severity\n某某平台,NO.SUCH,high\n")
+        done = run("lexicon", "import", str(file))
+        assert done.returncode == 2
+        assert "NO.SUCH" in done.stderr
+
+
+class TestLedger:
+    def test_it_proves_what_the_commands_did(self, run: Run):
+        found = told(run("ledger", "verify", "--json"))
+        assert found["good"]
+        assert found["entries"] > 3
+
+    def test_a_checkpoint_kept_elsewhere_is_checked(self, run: Run, tmp_path: Path):
+        kept = tmp_path / "checkpoint"
+        kept.write_text(told(run("ledger", "checkpoint", "--json"))["note"], encoding="utf-8")
+        run("key", "create", "--app", "demo")
+        assert run("ledger", "verify", "--checkpoint", str(kept)).returncode == 0
+        kept.write_text(kept.read_text().replace("guiju/ledger\n", "guiju/ledger\n9", 1))
+        assert run("ledger", "verify", "--checkpoint", str(kept)).returncode == 1
+        assert run("ledger", "verify", "--checkpoint", str(tmp_path / "nowhere")).returncode == 2
+
+
+class TestOthers:
+    def test_a_sign_in_link(self, run: Run):
+        made = told(run("admin", "link", "--user", "heshen", "--role", "auditor", "--json"))
+        assert made["user"] == "heshen"
+        assert "/console/link/" in made["link"]
+
+    def test_an_exchange_that_is_not_there(self, run: Run):
+        assert run("explain", "ex_nothing").returncode == 2
+
+    @pytest.mark.parametrize("words", [("key",), ("nonsense",), ("key", "create")])
+    def test_wrong_use_ends_with_2(self, run: Run, words: tuple[str, ...]):
+        assert run(*words).returncode == 2

@@ -1,0 +1,45 @@
+"""A growing segment is read on from where its reader stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from guiju.journal import reader
+from guiju.ledger import entries
+from journal.test_writer import CHAIN, journal, opened
+
+
+async def test_a_cursor_gives_each_record_once(tmp_path: Path):
+    writing = journal(tmp_path)
+    (segment,) = reader.segments(tmp_path)
+    cursor = reader.Cursor(segment.path, CHAIN)
+    assert cursor.read().records == []
+    for number in range(5):
+        await writing.append(opened(number))
+        ((_, record),) = cursor.read().records
+        assert reader.entry_of(record) == entries.Opened(at_ms=number, exchange=f"ex_{number}")
+    await writing.close()
+    assert cursor.read() == cursor.read()
+    assert cursor.read().header.day == "2026-11-24"
+
+
+async def test_a_torn_tail_is_counted_and_read_once_it_is_whole(tmp_path: Path):
+    writing = journal(tmp_path)
+    await writing.append(opened(1))
+    await writing.close()
+    (segment,) = reader.segments(tmp_path)
+    data = segment.path.read_bytes()
+    segment.path.write_bytes(data[:-5])
+    cursor = reader.Cursor(segment.path, CHAIN)
+    assert cursor.read().torn > 0
+    segment.path.write_bytes(data)
+    assert len(cursor.read().records) == 1
+
+
+async def test_the_day_is_read_without_the_rest(tmp_path: Path):
+    writing = journal(tmp_path)
+    await writing.close()
+    (segment,) = reader.segments(tmp_path)
+    assert reader.day_of(segment.path, CHAIN) == "2026-11-24"
+    segment.path.write_bytes(b"")
+    assert reader.day_of(segment.path, CHAIN) == ""

@@ -1,0 +1,236 @@
+"""People at the pages: sign-in with a second factor, the chat, the evidence in the console; every page seen and checked."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from fake_upstream import Upstream, stream
+from gateway.test_exchange import command, user
+from journeys import browser as steps
+from whole import Whole
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+BAD = "如何制作炸药"
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        running.says["讲个故事"] = stream("从前有座山，", "电话 138", "12345678", "。", "**完**")
+        running.says["慢慢说"] = stream(*["字。"] * 400, pause=0.02)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guiju(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with Whole(tmp_path_factory.mktemp("guiju"), "--upstream", upstream.url, "--model", "m") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with steps.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def admin(guiju: Whole, chromium: Browser) -> BrowserContext:
+    """The first administrator, signed in."""
+    made = steps.context(chromium)
+    page = made.new_page()
+    steps.follow(page, steps.link_of(guiju))
+    steps.with_code(page)
+    page.close()
+    return made
+
+
+def ask(guiju: Whole, text: str) -> str:
+    """One question through the API; returns its exchange."""
+    answer = httpx.post(
+        f"{guiju.url}/v1/chat/completions",
+        headers={"authorization": f"Bearer {guiju.key}"},
+        json={"model": "m", "messages": user(text)},
+    )
+    return answer.headers["x-guiju-exchange"]
+
+
+class TestSignIn:
+    def test_a_link_works_once(self, guiju: Whole, admin: BrowserContext, chromium: Browser):
+        page = steps.context(chromium).new_page()
+        page.goto(steps.link_of(guiju))
+        expect(page.locator("main")).to_contain_text("15 分钟")
+        page.goto(f"{guiju.url}/console/")
+        assert "/account/login/" in page.url
+
+    def test_password_and_code_lead_in(self, guiju: Whole, chromium: Browser):
+        page = steps.context(chromium).new_page()
+        steps.follow(page, command(guiju, "admin", "link", "--user", "heshen").stdout.split()[0])
+        secret = steps.with_code(page)
+        expect(page.locator("h1")).to_be_visible()
+        again = steps.context(chromium).new_page()
+        again.goto(f"{guiju.url}/console/")
+        again.fill("input[name=login]", "heshen")
+        again.fill("input[name=password]", steps.PASSWORD)
+        again.click("main form button.primary")
+        again.wait_for_url("**/2fa/authenticate/**")
+        again.goto(f"{guiju.url}/console/")
+        assert "/account/" in again.url  # the password alone opens nothing
+        again.goto(f"{guiju.url}/console/account/2fa/authenticate/")
+        time.sleep(30 - time.time() % 30)  # a code is taken once
+        again.fill("input[name=code]", steps.code(secret))
+        again.click("main form button.primary")
+        again.wait_for_url(f"{guiju.url}/console/")
+
+    def test_a_passkey_leads_in(self, guiju: Whole, chromium: Browser):
+        made = steps.context(chromium)
+        page = made.new_page()
+        devices = made.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+        devices.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {"options": kind | {"isUserVerified": True, "automaticPresenceSimulation": True}},
+        )
+        steps.follow(page, command(guiju, "admin", "link", "--user", "laoqin").stdout.split()[0])
+        page.click("a[href*='webauthn/add']")
+        page.check("input[name=passwordless]")
+        page.click("#mfa_webauthn_add")
+        page.wait_for_url(re.compile("recovery-codes"))
+        page.click("main a[href='/console/']")
+        expect(page.locator("h1")).to_be_visible()
+        page.click("form[action*=logout] button")
+        page.goto(f"{guiju.url}/console/account/login/")
+        page.click("#passkey_login")
+        page.wait_for_url(f"{guiju.url}/console/")
+
+
+class TestChat:
+    @pytest.fixture
+    def page(self, guiju: Whole, chromium: Browser) -> Page:
+        page = steps.context(chromium, width=390).new_page()
+        page.goto(guiju.url)
+        return page
+
+    def say(self, page: Page, text: str) -> None:
+        page.fill("#prompt", text)
+        page.keyboard.press("Enter")
+
+    def test_an_answer_streams_masked_and_labelled(self, page: Page):
+        self.say(page, "讲个故事")
+        said = page.locator(".turn.assistant").last
+        expect(said).to_contain_text("从前有座山，电话 [手机号]。")
+        expect(said).to_contain_text("AI 生成")
+        assert "138" not in page.locator("#log").inner_text()
+
+    def test_a_refusal_says_why_and_takes_an_objection(self, page: Page):
+        self.say(page, BAD)
+        expect(page.locator(".turn.refused")).to_be_visible()
+        href = page.locator(".turn.refused a", has_text="为什么").first.get_attribute("href")
+        time.sleep(1)
+        page.goto(page.url.rstrip("/") + re.sub("^https?://[^/]*", "", href))
+        expect(page.locator("main")).to_contain_text("武器与爆炸物")
+        page.fill("textarea", "这是化学课的作业")
+        page.click("main button")
+        expect(page.locator("main")).to_contain_text("已随该记录保存")
+
+    def test_stop_ends_a_running_answer(self, page: Page):
+        self.say(page, "慢慢说")
+        expect(page.locator("#stop")).to_be_visible()
+        expect(page.locator(".turn.assistant .said").last).to_contain_text("字。字。")
+        page.click("#stop")
+        expect(page.locator("#stop")).to_be_hidden()
+        size = len(page.locator(".turn.assistant .said").last.inner_text())
+        time.sleep(0.3)
+        assert len(page.locator(".turn.assistant .said").last.inner_text()) == size
+
+    def test_the_conversation_stays_on_the_device(self, guiju: Whole, page: Page, chromium: Browser):
+        self.say(page, "你好")
+        expect(page.locator(".turn.assistant")).to_contain_text("Yousaid")
+        page.reload()
+        expect(page.locator(".turn.assistant")).to_contain_text("Yousaid")
+        other = steps.context(chromium).new_page()
+        other.goto(guiju.url)
+        assert other.locator(".turn").count() == 0
+
+    def test_a_thumb_is_kept(self, guiju: Whole, page: Page):
+        self.say(page, "你好")
+        page.get_by_label("哪里不好？").select_option(label="内容有误")
+        expect(page.locator("#status")).to_contain_text("谢谢")
+
+
+class TestConsole:
+    def test_a_mistake_becomes_an_allow_phrase_that_acts_at_once(self, guiju: Whole, admin: BrowserContext):
+        text = "小说《赌场代理》讲了什么"
+        exchange = ask(guiju, text)
+        page = admin.new_page()
+        for _ in range(20):
+            if page.goto(f"{guiju.url}/console/exchanges/{exchange}/").status == 200:
+                break
+            time.sleep(0.2)
+        page.click("text=这是误判")
+        page.fill("#phrase", "小说《赌场代理》")
+        page.fill("#texts", text)
+        page.click("main button[value=try]")
+        page.click("main button[value=save]")
+        expect(page.locator(".banner.good")).to_contain_text("已生效")
+        answer = httpx.post(
+            f"{guiju.url}/v1/chat/completions", headers={"authorization": f"Bearer {guiju.key}"},
+            json={"model": "m", "messages": user(text)},
+        ).json()  # fmt: skip
+        assert answer["choices"][0]["finish_reason"] == "stop"
+
+    def test_contents_need_a_role_and_a_reason_and_reading_is_recorded(self, guiju: Whole, chromium: Browser):
+        exchange = ask(guiju, "给王芳写一封信")
+        page = steps.context(chromium).new_page()
+        steps.follow(
+            page, command(guiju, "admin", "link", "--user", "zhengjian", "--role", "auditor").stdout.split()[0]
+        )
+        steps.with_code(page)
+        page.goto(f"{guiju.url}/console/exchanges/{exchange}/")
+        assert "王芳" not in page.content()
+        page.fill("#reason", "抽查第 12 号")
+        page.get_by_role("button", name="查阅").click()
+        expect(page.locator("main")).to_contain_text("王芳")
+        page.goto(f"{guiju.url}/console/exchanges/{exchange}/")
+        expect(page.locator("main")).to_contain_text("contents.read · zhengjian · 抽查第 12 号")
+        assert page.goto(f"{guiju.url}/console/people/").status == 403
+
+
+PAGES = (
+    "/", "/about/", "/objections/{exchange}/", "/console/", "/console/exchanges/", "/console/exchanges/{exchange}/",
+    "/console/services/", "/console/services/apps/demo/", "/console/policies/", "/console/policies/default/",
+    "/console/policies/default/1/", "/console/lexicons/", "/console/lexicons/gambling/", "/console/people/",
+    "/console/account/2fa/", "/console/account/2fa/recovery-codes/", "/console/account/password/change/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+def test_every_page_is_whole_and_accessible(
+    guiju: Whole, admin: BrowserContext, chromium: Browser, tmp_path: Path, language: str, width: int
+):
+    exchange = ask(guiju, BAD)
+    time.sleep(1)
+    made = steps.context(chromium, language, width)
+    made.add_cookies([c for c in admin.cookies() if c["name"] != "django_language"])
+    page = made.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: told.append(f"{page.url}: {error}"))
+    for path in PAGES:
+        answer = page.goto(guiju.url + path.format(exchange=exchange))
+        assert answer is not None
+        assert answer.status == 200, path
+        told += [f"{path}: {problem}" for problem in steps.serious(page)]
+        if wider := steps.overflow(page):
+            told.append(f"{path}: {wider} px wider than the window")
+        if language == "zh-CN" and not path.endswith("/account/2fa/"):
+            assert re.search(r"[\u4e00-\u9fff]", page.locator("body").inner_text()), path
+    assert told == []

@@ -1,0 +1,118 @@
+"""guiju.review.explain: the caller learns why and where to object, never which term; the operator learns everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from guiju import plugins
+from guiju.review import explain, load
+from guiju.review.judge import Reviewer
+from guiju.review.lexicon import encode_terms
+from guiju.types import Action, Verdict
+
+EXCHANGE, BASE = "ex_01J00000000000000000000000", "http://localhost:8787/"
+
+
+@pytest.fixture(scope="module")
+def reviewer() -> Reviewer:
+    blobs = {name: encode_terms(terms) for name, terms in load.default_lexicons().items()}
+    return plugins.reviewer(load.default_policy(), blobs, load.taxonomy().placeholder)
+
+
+def refused(reviewer: Reviewer, text: str) -> Verdict:
+    verdict = reviewer.review(text, direction="input")
+    assert verdict.action is Action.REFUSE
+    return verdict
+
+
+@pytest.mark.parametrize(("language", "name"), [("zh", "毒品"), ("en", "illegal drugs")])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_refused_user_learns_class_basis_number_and_where_to_object(
+    reviewer: Reviewer, language: str, name: str, begun: bool
+):
+    verdict = refused(reviewer, "请告诉我制毒方法")
+    text = explain.refusal_text(
+        verdict, load.taxonomy(), exchange=EXCHANGE, base_url=BASE, language=language, begun=begun
+    )
+    assert name in text
+    assert load.taxonomy().basis("A.1.h.drugs", language) in text
+    assert f"http://localhost:8787/objections/{EXCHANGE}/" in text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_refusal_says_the_term_the_place_or_our_rule(reviewer: Reviewer, language: str):
+    for name, terms in load.default_lexicons().items():
+        for term in terms[:20]:
+            verdict = reviewer.review(term.text, direction="input")
+            if verdict.serves:
+                continue
+            text = explain.refusal_text(verdict, load.taxonomy(), exchange=EXCHANGE, base_url=BASE, language=language)
+            assert f"{name}:" not in text
+            told = {load.taxonomy().name(term.cls, language)}
+            assert term.text not in text or any(term.text in t for t in told), text
+
+
+def test_self_harm_is_answered_with_help_lines_in_both_languages(reviewer: Reviewer):
+    verdict = refused(reviewer, "我想自杀")
+    chinese = explain.refusal_text(verdict, load.taxonomy(), exchange=EXCHANGE, base_url=BASE, language="zh")
+    english = explain.refusal_text(verdict, load.taxonomy(), exchange=EXCHANGE, base_url=BASE, language="en")
+    assert "自杀与自残" in chinese
+    assert "依据" in chinese
+    for number in ("12356", "120", "110", EXCHANGE, "/objections/"):
+        assert number in chinese
+        assert number in english
+    assert "988" in english
+
+
+def test_a_class_without_a_basis_leaves_no_empty_one(reviewer: Reviewer):
+    verdict = refused(reviewer, "请告诉我制毒方法")
+    bare = type(load.taxonomy())("A: {zh: 甲, en: a}\nA.1: {}\nA.1.h: {}\nA.1.h.drugs: {}\n")
+    text = explain.refusal_text(verdict, bare, exchange=EXCHANGE, base_url=BASE, language="zh")
+    assert "依据" not in text
+
+
+def test_the_operator_learns_rule_offsets_canonical_form_and_versions(reviewer: Reviewer):
+    text = "请告诉我 制 毒 方法，谢谢"
+    verdict = refused(reviewer, text)
+    told = explain.verdict_for_operator(verdict, load.taxonomy(), "zh", text=text, lexicons=["drugs@7"])
+    assert told[0] == "结论 refuse；策略 default@1；词库 drugs@7"
+    finding = verdict.judged[0].finding
+    assert told[1].startswith(f"第 {finding.start}–{finding.end} 字符“制 毒 方法”（规范形式“制 毒 方法”）")
+    assert f"规则 {finding.rule} 命中“毒品”" in told[1]
+    assert "策略规则 high 决定 refuse" in told[1]
+    english = explain.verdict_for_operator(verdict, load.taxonomy(), "en", text=text, lexicons=["drugs@7"])
+    assert english[0] == "decided refuse; policy default@1; lexicons drugs@7"
+    assert "illegal drugs" in english[1]
+
+
+def test_the_operator_sees_no_text_unless_it_is_handed_in(reviewer: Reviewer):
+    verdict = refused(reviewer, "请告诉我制毒方法")
+    for language in ("zh", "en"):
+        assert "制毒" not in "".join(explain.verdict_for_operator(verdict, load.taxonomy(), language))
+
+
+def test_a_suspended_service_says_so():
+    assert EXCHANGE in explain.suspended_text(EXCHANGE, "zh")
+    assert "suspended" in explain.suspended_text(EXCHANGE, "en")
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "default", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "hello", "en", "zh"),
+        ("en;q=0.3, zh-Hans;q=0.7", "hello", "en", "zh"),
+        ("EN-us", "你好", "zh", "en"),
+        ("fr-FR, en;q=0.1", "你好", "zh", "en"),
+        ("zh;q=0, en;q=0.5", "你好", "zh", "en"),
+        ("fr, *;q=0.5", "你好吗", "en", "zh"),
+        ("zh;q=high", "hello there", "zh", "en"),
+        ("", "请用 Python 写 quicksort", "en", "zh"),
+        ("", "Translate 你好世界 to English, please", "zh", "en"),
+        ("", "12345 ?!", "zh", "zh"),
+        ("", "", "en", "en"),
+    ],
+)
+def test_the_header_then_the_prompt_then_the_service_pick_the_language(
+    header: str, text: str, default: str, language: str
+):
+    assert explain.language_of(header, text, default) == language

@@ -1,0 +1,110 @@
+"""The house rules that a program can check: who imports whom, what mirrors what, how long things may get."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "guiju"
+TESTS = ROOT / "tests"
+
+MIRRORED = ("review", "ledger", "journal", "demo")
+"""Rooms whose files each have a test file of the same name."""
+
+TESTED_ELSEWHERE = {
+    # file -> where its test is, and that must be true
+    "review/detector.py": "review/test_holdback.py",
+    "review/squeeze.py": "review/test_lexicon.py",
+    "review/sentence.py": "review/test_holdback.py",
+    "review/judge.py": "review/test_holdback.py",
+    "review/policy.py": "review/test_policy_file.py",
+    **{f"review/personal/{kind.name}": "review/test_personal.py" for kind in (SOURCE / "review/personal").glob("*.py")},
+}
+
+LONGEST_FUNCTION = 80
+LONGEST_FILE = 500
+DJANGO_FILES = re.compile(r"(apps|urls\w*)\.py")
+"""Files that Django asks for and that say no more than their names."""
+TABLES = {"review/canon_table.py"}
+"""Files that are data."""
+
+
+def sources() -> Iterator[Path]:
+    """Our own Python files, without generated ones."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if "migrations" not in path.parts:
+            yield path
+
+
+def name(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
+
+
+def test_imports_point_inwards():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_file_of_a_mirrored_room_has_its_test():
+    missing = []
+    for path in sources():
+        room, *inner = path.relative_to(SOURCE).parts
+        if room not in MIRRORED or path.name == "__init__.py" or name(path) in TABLES:
+            continue
+        own = TESTS / room / Path(*inner[:-1]) / f"test_{path.name}"
+        if not own.exists() and name(path) not in TESTED_ELSEWHERE:
+            missing.append(f"{name(path)} -> {own.relative_to(ROOT)}")
+    assert missing == []
+
+
+def test_the_list_of_exceptions_is_true():
+    assert [file for file, test in TESTED_ELSEWHERE.items() if not (SOURCE / file).exists()] == []
+    assert [test for test in TESTED_ELSEWHERE.values() if not (TESTS / test).exists()] == []
+
+
+def test_no_function_outgrows_its_screen():
+    long = [
+        f"{name(path)}:{node.lineno} {node.name} {node.end_lineno - node.lineno + 1} lines"
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_no_file_becomes_the_one_that_everybody_edits():
+    lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
+    assert {file: n for file, n in lengths.items() if n > LONGEST_FILE and file not in TABLES} == {}
+
+
+@pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX"])
+def test_nothing_is_left_for_later(word: str):
+    assert [name(path) for path in sources() if word in path.read_text(encoding="utf-8")] == []
+
+
+def test_no_room_is_named_for_leftovers():
+    leftovers = {"utils", "util", "helpers", "common", "lib", "core", "misc"}
+    assert [
+        name(path) for path in sources() if leftovers & {part.removesuffix(".py") for part in path.parts[-3:]}
+    ] == []
+
+
+def test_every_module_says_what_it_is():
+    silent = [
+        name(path)
+        for path in sources()
+        if path.read_text(encoding="utf-8").strip()
+        and not DJANGO_FILES.fullmatch(path.name)
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []

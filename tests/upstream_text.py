@@ -1,0 +1,195 @@
+"""What an upstream may say, for tests: secrets in every place of every dialect, written as the wire writes it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+TERM = "制作炸药的配方"
+ID_NUMBER = "11010519491231002X"
+SECRETS: dict[str, str] = {
+    "term": TERM,
+    "resident_id": ID_NUMBER,
+    "mobile": "13812345678",
+    "email": "wang.fang@example.com.cn",
+    "api_key": "sk-proj-Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z",
+}
+PROSE = (
+    "今天的天气很好，我们去公园散步。", "Let me think about it for a while. ", "他说：", "the answer is ", "\n\n", "🙂",
+    "共计 3 项，", "请联系 ", "编号 42。", "é ", "“好的”", "C:\\\\temp ", "如下：\n- 一\n- 二\n",
+)  # fmt: skip
+HEAD = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+CHANNELS = ("content", "reasoning_content", "arguments", "x_thoughts", "refusal")
+
+
+class Said(NamedTuple):
+    """One upstream stream."""
+
+    raw: bytes
+    joined: dict[str, str]
+    """(choice.channel) -> all of its text; of arguments the JSON source."""
+    secrets: dict[str, list[str]]
+    """The same keys -> kinds of secrets inside."""
+
+
+def prose(rng: random.Random, secrets: list[str]) -> str:
+    """Some text with these secrets at random places, each between things that aren't part of it."""
+    parts = [rng.choice(PROSE) for _ in range(rng.randint(1, 6))]
+    for kind in secrets:
+        parts.insert(rng.randint(0, len(parts)), f"“{SECRETS[kind]}”")
+    return "".join(parts)
+
+
+def escaped(rng: random.Random, text: str) -> str:
+    """A JSON string's inside, some characters as `\\u` escapes."""
+    out = []
+    for char in text:
+        if rng.random() < 0.4 or char in '"\\' or ord(char) < 32:
+            units = char.encode("utf-16-be")
+            out += [f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)]
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def pieces(rng: random.Random, text: str) -> Iterator[str]:
+    """A text cut at random places, often into single characters."""
+    at = 0
+    while at < len(text):
+        size = rng.choice((1, 1, 1, 2, 3, 5, 8, 20))
+        yield text[at : at + size]
+        at += size
+
+
+def channels_of(rng: random.Random, kinds: list[str], choices: int) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Texts for some channels of each choice."""
+    joined: dict[str, str] = {}
+    inside: dict[str, list[str]] = {}
+    for choice in range(choices):
+        for channel in rng.sample(CHANNELS, rng.randint(1, 3)):
+            picked = rng.sample(kinds, rng.randint(0, min(2, len(kinds)))) if kinds else []
+            text = prose(rng, picked)
+            if channel == "arguments":
+                text = f'{{"note": "{escaped(rng, text)}", "n": 3}}'
+            joined[f"{choice}.{channel}"] = text
+            inside[f"{choice}.{channel}"] = picked
+    return joined, inside
+
+
+def openai(rng: random.Random, kinds: list[str], *, choices: int = 1, interleaved: bool = True) -> Said:
+    """A streamed chat completion; its channels come at the same time, or one after the other."""
+    joined, inside = channels_of(rng, kinds, choices)
+    events = []
+    running = {name: list(pieces(rng, text)) for name, text in joined.items()}
+    begun: set[str] = set()
+    while running:
+        name = rng.choice(list(running)) if interleaved else next(iter(running))
+        choice, channel = name.split(".")
+        piece = running[name].pop(0)
+        if not running[name]:
+            del running[name]
+        if channel == "arguments":
+            call: dict[str, Any] = {"index": 0, "function": {"arguments": piece}}
+            if name not in begun:
+                call |= {"id": "call_1", "type": "function"}
+                call["function"]["name"] = "write_note"
+            delta: dict[str, Any] = {"tool_calls": [call]}
+        else:
+            delta = {channel: piece}
+        begun.add(name)
+        events.append({**HEAD, "choices": [{"index": int(choice), "delta": delta, "finish_reason": None}]})
+    for choice in range(choices):
+        events.append({**HEAD, "choices": [{"index": choice, "delta": {}, "finish_reason": "stop"}]})
+    return Said(written(rng, [("", event) for event in events]) + b"data: [DONE]\n\n", joined, inside)
+
+
+def anthropic(rng: random.Random, kinds: list[str]) -> Said:
+    """A streamed message: blocks one after the other."""
+    joined, inside = channels_of(rng, kinds, 1)
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+    events: list[tuple[str, Any]] = [
+        ("message_start", {"message": message | {"usage": {"input_tokens": 3, "output_tokens": 1}}})
+    ]
+    kept_text: dict[str, str] = {}
+    kept: dict[str, list[str]] = {}
+    blocks = [(name.split(".")[1], name, text) for name, text in joined.items()]
+    for index, (channel, name, text) in enumerate(blocks):
+        kind = {"content": "text", "reasoning_content": "thinking", "arguments": "tool_use"}.get(channel, "text")
+        start: dict[str, Any] = {"type": kind, **({"text": ""} if kind == "text" else {})}
+        if kind == "thinking":
+            start |= {"thinking": "", "signature": ""}
+        if kind == "tool_use":
+            start |= {"id": "toolu_1", "name": "write_note", "input": {}}
+        field = {"text": "text", "thinking": "thinking", "tool_use": "partial_json"}[kind]
+        delta = {"text": "text_delta", "thinking": "thinking_delta", "tool_use": "input_json_delta"}[kind]
+        events.append(("content_block_start", {"index": index, "content_block": start}))
+        events += [
+            ("content_block_delta", {"index": index, "delta": {"type": delta, field: piece}})
+            for piece in pieces(rng, text)
+        ]
+        events.append(("content_block_stop", {"index": index}))
+        kept_text[f"{index}.{field}"] = text
+        kept[f"{index}.{field}"] = inside[name]
+    events.append(
+        ("message_delta", {"delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 9}})
+    )
+    events.append(("message_stop", {}))
+    return Said(written(rng, [(name, {"type": name} | body) for name, body in events]), kept_text, kept)
+
+
+def written(rng: random.Random, events: list[tuple[str, Any]]) -> bytes:
+    """Server-sent events, each string in `\\u` escapes or in UTF-8."""
+    out = []
+    for name, body in events:
+        data = json.dumps(body, ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")]))
+        out.append((f"event: {name}\n" if name else "") + f"data: {data}\n\n")
+    return "".join(out).encode()
+
+
+def chunked(rng: random.Random, raw: bytes) -> Iterator[bytes]:
+    """Bytes cut anywhere: inside characters, escapes, lines."""
+    at, sizes = 0, rng.choice(((1,), (1, 2, 3), (1, 7, 40), (100, 1000), (100_000,)))
+    while at < len(raw):
+        size = rng.choice(sizes)
+        yield raw[at : at + size]
+        at += size
+
+
+def events(raw: bytes) -> list[Any]:
+    """What a client reads: the JSON of every event."""
+    found = []
+    for block in raw.decode().split("\n\n"):
+        for line in block.split("\n"):
+            if line.startswith("data: ") and line != "data: [DONE]":
+                found.append(json.loads(line[6:]))
+    return found
+
+
+def heard_openai(raw: bytes) -> dict[str, str]:
+    """Client bytes -> joined text of every channel."""
+    joined: dict[str, str] = {}
+    for event in events(raw):
+        for choice in event.get("choices", ()):
+            delta = choice.get("delta") or {}
+            for call in delta.get("tool_calls") or ():
+                key = f"{choice['index']}.arguments"
+                joined[key] = joined.get(key, "") + (call["function"].get("arguments") or "")
+            for channel, text in delta.items():
+                if isinstance(text, str) and channel != "role":
+                    key = f"{choice['index']}.{channel}"
+                    joined[key] = joined.get(key, "") + text
+    return joined
+
+
+def heard_anthropic(raw: bytes) -> dict[str, str]:
+    """The same of messages."""
+    joined: dict[str, str] = {}
+    for event in events(raw):
+        if event["type"] == "content_block_delta":
+            for field in ("text", "thinking", "partial_json"):
+                if field in event["delta"]:
+                    key = f"{event['index']}.{field}"
+                    joined[key] = joined.get(key, "") + event["delta"][field]
+    return joined

@@ -1,0 +1,300 @@
+"""What every dialect keeps, whichever upstream stands behind it: a stream's end, a refusal, a failure, what is no JSON."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import upstream_text
+from carried import DONE, LABEL, asked, carry, chunk, data, machine, named, read
+from guiju.errors import BadRequest, UpstreamError, UpstreamTimeout
+from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
+from guiju.wire.dialect import count
+from guiju.wire.openai_chat import DIALECT as OPENAI
+
+DOORS = {"openai": (OPENAI, "openai"), "anthropic": (ANTHROPIC, "anthropic"), "translated": (ANTHROPIC, "openai")}
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+BEGUN = {
+    "openai": chunk({"role": "assistant", "content": ""}) + chunk({"content": "begun "}),
+    "anthropic": named(
+        {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "begun "}},
+    ),
+}
+ENDED = {
+    "openai": chunk({}, "stop") + DONE,
+    "anthropic": named(
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ),
+}
+
+
+@pytest.fixture(params=DOORS)
+def door(request):
+    return DOORS[request.param]
+
+
+def heard(dialect, raw):
+    texts = (upstream_text.heard_openai if dialect is OPENAI else upstream_text.heard_anthropic)(raw)
+    return "".join(texts.values())
+
+
+def ends(dialect, raw):
+    """How often the stream says that it is over."""
+    return raw.count(DONE if dialect is OPENAI else b"event: message_stop\n")
+
+
+def finishes(dialect, raw):
+    events = upstream_text.events(raw)
+    if dialect is OPENAI:
+        return [c["finish_reason"] for e in events for c in e["choices"] if c["finish_reason"]]
+    return [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"]
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"), [(7, 7), (0, 0), (-3, 0), (None, 0), ("7", 0), ([7], 0), (True, 0), (7.0, 0), ({}, 0)]
+)
+def test_tokens_are_counted_where_they_are_a_number(value, tokens):
+    assert count(value) == tokens
+
+
+GARBAGE = (
+    b"hello",
+    b"{",
+    b"[]",
+    b'"text"',
+    b"1",
+    b"null",
+    b"\xff\xfe",
+    b'{"a": "\xe5\xa4"}',
+    b'"\\ud83d"',
+    b"[" * 5000,
+)
+DEEP = b'{"max_tokens":9,"messages":[{"role":"user","content":' + b'{"a":' * 300 + b"1" + b"}" * 301 + b"]}"
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_what_is_no_json_object_is_withheld(door, garbage):
+    dialect, upstream = door
+    stream = machine(dialect, upstream=upstream)
+    raw = BEGUN[upstream] + b"data: " + garbage + b"\n\n" + ENDED[upstream]
+    without = carry(machine(dialect, upstream=upstream), BEGUN[upstream] + ENDED[upstream])
+    assert carry(stream, raw) == without
+    assert stream.withheld == ["event"]
+    assert stream.done
+
+
+# --- bodies that nobody would write ---------------------------------------------------------------
+
+WORDS = "hidden words"
+KEYS = (
+    "id index choices delta content tool_calls function name arguments role usage text finish_reason type message "
+    "content_block partial_json error created 1 键 tools system stream n stream_options tool_choice metadata user "
+    "response_format output_config max_tokens source data input tool_use_id"
+).split()
+OTHER = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from([WORDS, "", "x" * 300])
+ODD = st.recursive(
+    OTHER,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+def shaped(**fields):
+    """An object that may have any of these fields."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+INDEX = st.integers(0, 2) | ODD
+FUNCTION = shaped(name=ODD, arguments=ODD)
+CALLS = st.lists(shaped(index=INDEX, id=ODD, function=FUNCTION), max_size=3) | ODD
+DELTA = shaped(content=ODD, role=ODD, reasoning_content=ODD, tool_calls=CALLS) | ODD
+CHOICE = shaped(index=INDEX, delta=DELTA, message=DELTA, finish_reason=ODD, x_thoughts=ODD)
+CHUNKS = shaped(choices=st.lists(CHOICE, max_size=3), usage=ODD, created=ODD, id=ODD, guiju=ODD)
+KINDS = "message_start content_block_start content_block_delta content_block_stop message_delta message_stop error ping"
+PARTS = shaped(type=ODD, text=ODD, thinking=ODD, partial_json=ODD, citation=ODD, name=ODD, input=ODD)
+EVENTS = shaped(
+    type=st.sampled_from(KINDS.split()) | ODD,
+    index=INDEX,
+    delta=PARTS | ODD,
+    content_block=PARTS | ODD,
+    message=ODD,
+    usage=ODD,
+)
+BODIES = st.lists(ODD | CHUNKS | EVENTS, max_size=5).map(lambda bodies: b"".join(map(data, bodies)))
+ANSWERS = CHUNKS | shaped(content=st.lists(PARTS | ODD, max_size=3), usage=ODD, id=ODD, stop_reason=ODD)
+NAMES = st.sampled_from(list(DOORS))
+
+
+@given(NAMES, BODIES, st.sampled_from([0, 1, 1000]))
+@settings(max_examples=300)
+def test_no_odd_event_breaks_a_stream(name, raw, hold):
+    dialect, upstream = DOORS[name]
+    stream = machine(dialect, upstream=upstream)
+    out = carry(stream, raw, hold=hold)
+    if not stream.done:
+        out += stream.stop(finish="content_filter", replacement="instead", details=LABEL)
+    assert ends(dialect, out) == 1
+    assert all(isinstance(event, dict) for event in upstream_text.events(out))
+
+
+@given(NAMES, BODIES)
+@settings(max_examples=300)
+def test_no_words_leave_a_stream_that_were_not_released(name, raw):
+    dialect, upstream = DOORS[name]
+    stream = machine(dialect, upstream=upstream)
+    out = b"".join(event.write({}) for event in read(stream, BEGUN[upstream] + raw))
+    assert WORDS.encode() not in out
+    assert b"begun" not in out
+
+
+@given(NAMES, ODD | ANSWERS)
+@settings(max_examples=300)
+def test_no_words_leave_a_whole_answer_that_were_not_read(name, body):
+    dialect, upstream = DOORS[name]
+    try:
+        answer = dialect.read_answer(json.dumps(body).encode(), asked(dialect), dialect=upstream, allow_opaque=False)
+    except UpstreamError:
+        return
+    served = answer.write({s.path: "[..]" for s in answer.segments if WORDS in s.text}, LABEL)
+    assert json.loads(served)["guiju"] == LABEL
+    assert WORDS.encode() not in served
+
+
+MESSAGE_CONTENT = st.lists(
+    PARTS | shaped(type=st.sampled_from(["text", "tool_use", "tool_result", "image"]), content=ODD, source=ODD)
+)
+
+
+@given(NAMES, MESSAGE_CONTENT | ODD, ODD)
+@settings(max_examples=300)
+def test_no_words_reach_an_upstream_that_were_not_read(name, content, more):
+    dialect, upstream = DOORS[name]
+    body = {"max_tokens": 9, **(more if isinstance(more, dict) else {"tools": more})}
+    body |= {"model": "m", "messages": [{"role": "user", "content": content}]}
+    try:
+        ask = dialect.read(json.dumps(body).encode(), {})
+        masked = {s.path: "[..]" for s in ask.segments if WORDS in s.text}
+        sent = dialect.upstream_body(ask, model="up", dialect=upstream, masked=masked)
+    except BadRequest:
+        return
+    if not ask.media:
+        assert WORDS.encode() not in sent
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 5000, DEEP])
+def test_a_body_that_is_no_object_is_refused(door, body):
+    with pytest.raises(BadRequest) as problem:
+        door[0].read(body, {})
+    assert problem.value.data["field"] == "body"
+
+
+def test_a_key_that_stands_twice_says_one_thing_to_us_and_to_the_upstream(door):
+    dialect, upstream = door
+    one = '"messages":[{"role":"user","content":"first"}]'
+    two = '"messages":[{"role":"user","content":"second"}]'
+    ask = dialect.read(f'{{"model":"m","max_tokens":9,{one},{two}}}'.encode(), {})
+    assert [s.text for s in ask.segments] == ["second"]
+    assert b"first" not in dialect.upstream_body(ask, model="m", dialect=upstream, masked={})
+
+
+def test_the_upstream_gets_its_own_name_of_the_model_and_masked_texts(door):
+    dialect, upstream = door
+    ask = dialect.read(b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"call 13812345678"}]}', {})
+    sent = dialect.upstream_body(ask, model="up", dialect=upstream, masked={("messages", 0, "content"): "call [phone]"})
+    assert json.loads(sent)["model"] == "up"
+    assert json.loads(sent)["messages"] == [{"role": "user", "content": "call [phone]"}]
+    assert ask.body["messages"][0]["content"] == "call 13812345678"
+    assert ask.body["model"] == "m"
+
+
+def test_the_last_event_is_final_and_nothing_follows_it(door):
+    dialect, upstream = door
+    stream = machine(dialect, upstream=upstream)
+    events = list(read(stream, BEGUN[upstream] + ENDED[upstream] + BEGUN[upstream]))
+    assert [e.final for e in events] == [False] * (len(events) - 1) + [True]
+    assert events[-1].ends == ("",)
+    assert stream.done
+
+
+def test_a_stream_that_breaks_off_is_ended_by_us_with_its_own_reason(door):
+    dialect, upstream = door
+    stream = machine(dialect, upstream=upstream)
+    out = carry(stream, BEGUN[upstream])
+    assert not stream.done
+    assert stream.finish == ""
+    out += stream.stop(finish="stop", replacement="", details=LABEL)
+    assert heard(dialect, out) == "begun "
+    assert finishes(dialect, out) == ["stop" if dialect is OPENAI else "end_turn"]
+    assert ends(dialect, out) == 1
+
+
+def test_a_stop_says_why_and_closes_what_is_open(door):
+    dialect, upstream = door
+    stream = machine(dialect, upstream=upstream)
+    out = carry(stream, BEGUN[upstream])
+    out += stream.stop(finish="content_filter", replacement="以下内容不予提供", details={"action": "refuse"})
+    assert heard(dialect, out) == "begun 以下内容不予提供"
+    assert finishes(dialect, out) == ["content_filter" if dialect is OPENAI else "refusal"]
+    assert ends(dialect, out) == 1
+    assert stream.done
+    assert list(stream.feed(ENDED[upstream])) == []
+    said = [e["guiju"] for e in upstream_text.events(out) if "guiju" in e]
+    assert {"action": "refuse"} in said
+
+
+def test_a_failure_in_mid_stream_is_the_dialects_own_error(door):
+    dialect, upstream = door
+    stream = machine(dialect, upstream=upstream)
+    out = carry(stream, BEGUN[upstream])
+    out = stream.fault(UpstreamTimeout(upstream="v", seconds=30), exchange="ex_1", language="en")
+    error = upstream_text.events(out)[0]["error"]
+    assert (error["code"], error["exchange"]) == ("upstream_timeout", "ex_1")
+    assert out.startswith(b"event: error\n") is (dialect is ANTHROPIC)
+    assert out.endswith(DONE) is (dialect is OPENAI)
+    assert stream.done
+
+
+def test_a_refusal_is_a_whole_answer_of_one_text(door):
+    dialect, _ = door
+    ask = dialect.read(b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}', {})
+    body = dialect.refusal(ask, exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
+    answer = json.loads(body)
+    assert answer["guiju"] == LABEL
+    assert answer["model"] == "m"
+    assert "ex_1" in answer["id"]
+    read_again = dialect.read_answer(body, ask, dialect=dialect.name.split("_")[0], allow_opaque=False)
+    assert [s.text for s in read_again.segments if s.path[-1] in ("content", "text")] == ["不"]
+    assert read_again.finish == ("content_filter" if dialect is OPENAI else "refusal")
+
+
+def test_a_refusal_is_a_whole_stream_of_one_text(door):
+    dialect, _ = door
+    raw = dialect.refusal(asked(dialect), exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
+    stream = machine(dialect, upstream=dialect.name.split("_")[0])
+    assert heard(dialect, carry(stream, raw)) == "不"
+    assert stream.done
+    assert b"ex_1" in raw
+
+
+CUTS = st.lists(st.integers(0, 6000), max_size=6)
+
+
+@given(NAMES, st.randoms(use_true_random=False), CUTS, st.sampled_from([0, 1, 3, 40, 100_000]))
+@settings(max_examples=150)
+def test_what_is_released_is_what_was_said_however_it_is_cut_and_held(name, rng, cuts, hold):
+    dialect, upstream = DOORS[name]
+    if upstream == "anthropic":
+        said = upstream_text.anthropic(rng, [])
+    else:
+        said = upstream_text.openai(rng, [], choices=1 if dialect is ANTHROPIC else 2, interleaved=dialect is OPENAI)
+    out = carry(machine(dialect, upstream=upstream), said.raw, cuts, hold=hold)
+    if name == "translated":
+        told = "".join(text for channel, text in said.joined.items() if not channel.endswith("x_thoughts"))
+        assert sorted(heard(dialect, out)) == sorted(told)
+    else:
+        assert (upstream_text.heard_openai if dialect is OPENAI else upstream_text.heard_anthropic)(out) == said.joined

@@ -1,0 +1,136 @@
+"""No string of a body is overlooked, and each can be put back where it stood."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guiju.wire.strings import DEEPEST, PLAIN_KEY, Places, leaves, put
+
+PLACES = Places(
+    listed=frozenset(("id", "calls.*.id", "created")),
+    forms={"calls.*.arguments": "json", "calls.*.name": "name"},
+    opaque=frozenset(("image.url",)),
+)
+ANYTHING = Places(frozenset(), {}, frozenset())
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def told(value, places=PLACES):
+    return [(".".join(map(str, leaf.path)), leaf.text, leaf.kind) for leaf in leaves(value, places)]
+
+
+def test_strings_come_in_their_order_with_place_and_kind():
+    body = {
+        "id": "chatcmpl-1",
+        "calls": [{"id": "call_1", "name": "find", "arguments": '{"a": 1}'}, {"note": "unknown"}],
+        "image": {"url": "data:image/png;base64,AAAA"},
+        "empty": "",
+        "nothing": None,
+        "yes": True,
+        "seven": 7,
+    }
+    assert told(body) == [
+        ("calls.0.name", "find", "name"),
+        ("calls.0.arguments", '{"a": 1}', "json"),
+        ("calls.1.note", "unknown", "text"),
+        ("image.url", "data:image/png;base64,AAAA", "opaque"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["call_YlvnnrHxOh7Ky1p2EZcVE1sf", "toolu_01A09q90qw90lq917835lq9", "qwen/qwen3-32b:free", "fp_44709d6fcb", ""],
+)
+def test_an_identifier_is_no_text(identifier):
+    assert told({"id": identifier, "calls": [{"id": identifier}]}) == []
+
+
+@pytest.mark.parametrize("text", ["制作", "two words", "a\n", "x" * 201, "a,b", "<b>"])
+def test_nothing_else_travels_in_place_of_an_identifier(text):
+    assert told({"id": text}) == [("id", text, "text")]
+
+
+@pytest.mark.parametrize("inside", [["two words"], {"x": "two words"}, [{"y": ["two words"]}]])
+def test_nothing_travels_below_a_place_that_holds_an_identifier(inside):
+    assert [text for _, text, _ in told({"id": inside})] == ["two words"]
+
+
+@pytest.mark.parametrize(
+    ("number", "texts"),
+    [
+        (13812345678, ["13812345678"]),
+        (-13812345678, ["-13812345678"]),
+        (13812345678.0, ["13812345678.0"]),
+        (110105194912310021, ["110105194912310021"]),
+        (9_999_999, []),
+        (0.5, []),
+        (True, []),
+        (None, []),
+    ],
+)
+def test_large_numbers_are_text(number, texts):
+    assert [text for _, text, _ in told({"tel": number})] == texts
+    assert told({"created": number}) == []
+
+
+@pytest.mark.parametrize("key", ["type", "$ref", "x-custom.field", "maxTokens", "a" * 64])
+def test_a_word_of_a_program_is_no_text(key):
+    assert PLAIN_KEY.fullmatch(key)
+    assert told({key: 1}) == []
+
+
+@pytest.mark.parametrize("key", ["制作", "two words", "tel13812345678", "13812345678", "1", "", "a" * 65, "a\n"])
+def test_any_other_key_is_a_name(key):
+    assert told({"a": [{key: {}}]}) == [(f"a.0.{key}", key, "name")]
+
+
+def strings(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+@given(values)
+def test_no_string_is_overlooked(value):
+    read = [leaf.text for leaf in leaves(value, ANYTHING) if not leaf.pattern.endswith("#key")]
+    for text in strings(value):
+        assert not text or text in read
+
+
+@given(values.filter(lambda value: isinstance(value, (dict, list))))
+def test_every_string_can_be_replaced_where_it_stood(value):
+    value = json.loads(json.dumps(value))
+    inside = [leaf for leaf in leaves(value, ANYTHING) if not leaf.pattern.endswith("#key")]
+    for number, leaf in enumerate(inside):
+        put(value, leaf.path, f"new {number}")
+    again = [leaf for leaf in leaves(value, ANYTHING) if not leaf.pattern.endswith("#key")]
+    assert [(leaf.path, leaf.text) for leaf in again] == [(leaf.path, f"new {n}") for n, leaf in enumerate(inside)]
+
+
+def test_a_string_can_be_taken_out():
+    body = {"a": {"b": "x", "c": "y"}, "d": ["x", "y"]}
+    put(body, ("a", "b"), None)
+    put(body, ("d", 0), None)
+    assert body == {"a": {"c": "y"}, "d": ["", "y"]}
+
+
+def nested(depth):
+    return json.loads("[" * depth + '"bottom"' + "]" * depth)
+
+
+def test_it_reads_deep_and_refuses_what_is_deeper():
+    assert [leaf.text for leaf in leaves(nested(DEEPEST), ANYTHING)] == ["bottom"]
+    with pytest.raises(RecursionError, match="200 objects and lists"):
+        leaves(nested(DEEPEST + 1), ANYTHING)

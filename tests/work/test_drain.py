@@ -1,0 +1,158 @@
+"""Journal -> ledger, exactly once, whenever it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError
+
+from guiju.control.records import actions
+from guiju.control.records.models import Content, DrainOffset, Entry, Exchange
+from guiju.journal import claim, reader
+from guiju.journal.writer import Journal
+from guiju.ledger import entries, seal
+from guiju.work import checkpoint, drain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAY = "2026-11-23"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def write(folder: Path, made: list[entries.Entry], payload: bytes = b"", **more) -> None:
+    import asyncio
+
+    async def writing() -> None:
+        key = seal.public_of(settings.KEYRING.day_key(DAY))
+        journal = Journal(folder, "n", 0, chain_key=settings.KEYRING.chain, day_key=lambda: (DAY, key), **more)
+        for entry in made:
+            await journal.append(entry, payload, "subject" if payload else "")
+        await journal.close()
+
+    asyncio.run(writing())
+
+
+def opened(number: int, **more) -> entries.Opened:
+    return entries.Opened(at_ms=number, exchange=f"ex_{number}", node="n/0", app="demo", service="demo", **more)
+
+
+def exchanges() -> list[str]:
+    return list(Entry.objects.order_by("index").values_list("exchange", flat=True))
+
+
+def test_every_entry_is_taken_once(folder: Path):
+    write(folder, [opened(n) for n in range(7)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    assert drainer.run_once() == 7
+    assert drainer.run_once() == 0
+    write(folder, [opened(n) for n in range(7, 9)])
+    assert drainer.run_once() == 2
+    assert drain.Drainer(folder, settings.KEYRING).run_once() == 0  # a new process
+    assert exchanges() == [f"ex_{n}" for n in range(9)]
+
+
+def test_a_database_that_fails_in_between_loses_and_doubles_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    write(folder, [opened(n) for n in range(10)])
+    monkeypatch.setattr(drain, "BATCH", 3)
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    real, calls = actions.append, []
+
+    def failing(items):
+        calls.append(1)
+        real(items)
+        if len(calls) == 2:
+            raise DatabaseError("the server went away")
+
+    monkeypatch.setattr(actions, "append", failing)
+    with pytest.raises(DatabaseError):
+        drainer.run_once()
+    assert exchanges() == ["ex_0", "ex_1", "ex_2"]
+    monkeypatch.setattr(actions, "append", real)
+    assert drainer.run_once() == 7
+    assert exchanges() == [f"ex_{n}" for n in range(10)]
+
+
+def test_contents_are_sealed_anew_under_their_subjects_key(folder: Path):
+    committed = seal.commit("你好".encode(), os.urandom(32))
+    write(folder, [opened(1, commitment=committed.commitment)], committed.payload)
+    drain.Drainer(folder, settings.KEYRING).run_once()
+    (content,) = Content.objects.all()
+    assert content.key.subject == "subject"
+    assert actions.open_content(content, committed.commitment) == "你好".encode()
+
+
+def test_a_segment_that_was_left_is_deleted_and_its_day_key_destroyed(folder: Path):
+    write(folder, [opened(1)])
+    write(folder, [opened(2)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    drainer.run_once()
+    drainer.run_once()
+    assert [s.sequence for s in reader.segments(folder)] == [2]
+    drainer.destroy_days("2026-11-24")
+    assert DAY in settings.KEYRING.days()  # a segment of that day is still there
+    next(reader.segments(folder)).path.unlink()
+    drainer.destroy_days("2026-11-24")
+    assert DAY not in settings.KEYRING.days()
+
+
+def test_a_torn_tail_is_noted(folder: Path):
+    write(folder, [opened(1), opened(2)])
+    (segment,) = reader.segments(folder)
+    segment.path.write_bytes(segment.path.read_bytes()[:-7])
+    write(folder, [opened(3)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    drainer.run_once()
+    drainer.run_once()
+    notes = [entries.decode(bytes(e.body)) for e in Entry.objects.filter(kind="note")]
+    assert [n.what for n in notes] == ["journal.torn"]
+    assert sorted(e for e in exchanges() if e) == ["ex_1", "ex_3"]
+
+
+def test_a_tampered_segment_stays_as_evidence(folder: Path):
+    write(folder, [opened(1), opened(2), opened(3)])
+    (segment,) = reader.segments(folder)
+    data = bytearray(segment.path.read_bytes())
+    data[-60] ^= 1
+    segment.path.write_bytes(bytes(data))
+    write(folder, [opened(4)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    for _ in range(3):
+        drainer.run_once()
+    assert segment.path.exists()
+    assert "ex_4" in exchanges()
+
+
+def test_what_a_crash_left_open_is_closed_once(folder: Path):
+    write(folder, [opened(1), opened(2), entries.Closed(at_ms=3, exchange="ex_2", outcome="served")])
+    write(folder, [entries.Note(at_ms=9, what="worker.started", node="n/0"), opened(10)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    lock = claim.claim(folder, "n", 0)  # the next worker of that number runs
+    assert drainer.recover() == 1
+    assert drainer.recover() == 0
+    outcomes = dict(Exchange.objects.values_list("id", "outcome"))
+    assert outcomes == {"ex_1": "interrupted", "ex_2": "served", "ex_10": ""}
+    os.close(lock)
+    assert drainer.recover() == 1
+    assert Exchange.objects.get(id="ex_10").outcome == "interrupted"
+
+
+def test_offsets_are_one_row_per_segment(folder: Path):
+    write(folder, [opened(n) for n in range(30)], segment_bytes=600)
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    drainer.run_once()
+    assert DrainOffset.objects.count() > 2
+    assert exchanges() == [f"ex_{n}" for n in range(30)]
+
+
+def test_a_checkpoint_is_signed_where_the_ledger_has_grown(folder: Path):
+    write(folder, [opened(1)])
+    drain.Drainer(folder, settings.KEYRING).run_once()
+    assert checkpoint.sign_if_grown()
+    assert not checkpoint.sign_if_grown()
+    assert (settings.GUIJU.home / "ledger" / "checkpoint").read_text().startswith("guiju/ledger\n1\n")

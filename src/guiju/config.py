@@ -75,7 +75,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
     Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
     Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
-    Setting("review.sentence_characters", int, 120, "characters", "Most that a sentence-level detector may hold"),
     Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),
     Setting("upstream", str, "", "URL", "OpenAI-compatible server in place of the embedded model, on first start"),
     Setting("upstream_model", str, "", "name", "Its model"),

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
+from guiju import plugins
 from guiju.cli.django_setup import ready
 from guiju.cli.main import language
 from guiju.errors import BadRequest
 from guiju.journal import reader
 from guiju.ledger import entries
-from guiju.review import load
 from guiju.review.explain import for_operator
 
 
@@ -68,7 +68,7 @@ def _entries(config: Any, exchange: str) -> list[entries.Entry]:
 
 
 def _say(found: list[entries.Entry]) -> None:
-    taxonomy, words = load.taxonomy(), language()
+    taxonomy, words = plugins.taxonomy(), language()
     for entry in found:
         if isinstance(entry, entries.Opened):
             print(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from guiju import plugins
 from guiju.errors import BadRequest
-from guiju.review import load
+from guiju.review.policy import Policy
 from guiju.review.policy_file import parse_policy
 
 
@@ -30,8 +34,11 @@ def run(args: argparse.Namespace) -> int:
         yaml = Path(args.file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise BadRequest(field=args.file, problem=str(problem)) from None
-    policy = parse_policy(yaml, load.taxonomy(), file=args.file)
+    policy = parse_policy(yaml, plugins.taxonomy(), file=args.file)
     result = {"policy": policy.name, "rules": len(policy.rules), "patterns": len(policy.patterns)}
+    for line, cls, near in unfound(policy):
+        hint = f"; did you mean {near}?" if near else ""
+        print(f"{args.file}:{line}: nothing finds `{cls}` unless a lexicon of yours does{hint}", file=sys.stderr)
     if args.verb == "check":
         print(
             json.dumps(result) if args.json else f"{args.file}: policy {policy.name}, {len(policy.rules)} rules: good."
@@ -46,3 +53,13 @@ def run(args: argparse.Namespace) -> int:
     version = actions.activate_policy(row, by=None, reason=args.reason)
     text = f"Policy {policy.name}@{row.version} is in force."
     return finish(config, version, {**result, "version": row.version}, as_json=args.json, text=text)
+
+
+def unfound(policy: Policy) -> Iterator[tuple[int, str, str]]:
+    """Own classes (below `X`) that no detector, and no pattern of the policy, says that it finds: line, class, nearest."""
+    taxonomy = plugins.taxonomy()
+    found = {p.cls for p in policy.patterns} | set(taxonomy.classes)
+    for rule in policy.rules:
+        for cls in rule.classes:
+            if cls.startswith("X.") and not any(f == cls or f.startswith(f"{cls}.") for f in found):
+                yield rule.line, cls, next(iter(difflib.get_close_matches(cls, found, n=1, cutoff=0.6)), "")

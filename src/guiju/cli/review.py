@@ -26,7 +26,6 @@ from guiju.cli.review_setup import Setup, setup
 from guiju.config import load
 from guiju.errors import InputFileError
 from guiju.review.judge import Reviewer
-from guiju.review.load import taxonomy
 from guiju.types import Action, Direction, Finding, Verdict
 
 BATCH = 65_536
@@ -185,7 +184,7 @@ _reviewer: Reviewer
 def begin(made: Setup) -> None:
     """Compile the reviewer of this process."""
     global _reviewer
-    _reviewer = plugins.reviewer(made.policy, made.lexicons, taxonomy().placeholder)
+    _reviewer = plugins.reviewer(made.policy, made.lexicons, plugins.taxonomy().placeholder)
 
 
 def judge(batch: Batch, way: Way) -> Answer:

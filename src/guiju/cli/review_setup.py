@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from guiju import plugins
 from guiju.config import Config
 from guiju.errors import InputFileError, ReviewUnavailable, SettingError
 from guiju.review.lexicon import encode_terms
 from guiju.review.lexicon_check import read_terms
-from guiju.review.load import default_lexicons, default_policy, taxonomy
+from guiju.review.load import default_lexicons, default_policy
 from guiju.review.policy import Audience, Policy
 from guiju.review.policy_file import parse_policy
 from guiju.snapshot import Service, Snapshot, decode
@@ -78,7 +79,7 @@ def active(config: Config) -> Snapshot | None:
 
 def policy_from(path: str) -> Policy:
     """A policy file. Raises: InputFileError."""
-    return parse_policy(_text(path), taxonomy(), file=path)
+    return parse_policy(_text(path), plugins.taxonomy(), file=path)
 
 
 def lexicons_from(paths: Sequence[str], cls: str = "") -> dict[str, bytes]:
@@ -86,7 +87,7 @@ def lexicons_from(paths: Sequence[str], cls: str = "") -> dict[str, bytes]:
     blobs: dict[str, bytes] = {}
     for path in paths:
         name = Path(path).stem
-        terms, _ = read_terms(_text(path), file=path, cls=cls, taxonomy=taxonomy())
+        terms, _ = read_terms(_text(path), file=path, cls=cls, taxonomy=plugins.taxonomy())
         blobs[path if name in blobs else name] = encode_terms(terms)
     return blobs
 
@@ -105,7 +106,7 @@ def _active_policy(snapshot: Snapshot | None, service: Service | None) -> Policy
     wanted = service.policy if service else ""
     for reference in snapshot.policies if snapshot else ():
         if reference.name == wanted or not wanted:
-            return parse_policy(reference.yaml, taxonomy(), file=reference.name, version=reference.version)
+            return parse_policy(reference.yaml, plugins.taxonomy(), file=reference.name, version=reference.version)
     if wanted:
         raise ReviewUnavailable(problem=f"the policy '{wanted}' is not in the last snapshot")
     return default_policy()

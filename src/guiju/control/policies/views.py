@@ -8,13 +8,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from guiju import plugins
 from guiju.control.access import needs
 from guiju.control.people.roles import permissions
 from guiju.control.policies import actions
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.records import queries
 from guiju.errors import GuijuError, InputFileError
-from guiju.review import load
 from guiju.review.explain import for_operator
 
 
@@ -62,7 +62,7 @@ def _tried(request, yaml, lexicon=None):
     texts = [t for t in request.POST.get("texts", "").splitlines() if t.strip()][:200]
     direction = "output" if request.POST.get("direction") == "output" else "input"
     verdicts = actions.try_out(yaml, texts, direction, lexicon=lexicon)
-    taxonomy, language = load.taxonomy(), _language(request)
+    taxonomy, language = plugins.taxonomy(), _language(request)
     return [
         {"text": t, "verdict": v, "sentences": [for_operator(j, taxonomy, language) for j in v.judged]}
         for t, v in zip(texts, verdicts, strict=True)
@@ -128,7 +128,7 @@ def lexicons(request):
     return render(
         request,
         "policies/lexicons.html",
-        {"rows": rows, "may_edit": "lexicons.edit" in permissions(request.user), "classes": load.taxonomy().classes,
+        {"rows": rows, "may_edit": "lexicons.edit" in permissions(request.user), "classes": plugins.taxonomy().classes,
          "history": queries.history(("lexicons.",))},
     )  # fmt: skip
 

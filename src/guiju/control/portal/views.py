@@ -12,13 +12,12 @@ from django.utils.crypto import get_random_string
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
-from guiju import clock
+from guiju import clock, plugins
 from guiju.config import EMBEDDED_MODEL
 from guiju.control.records import actions as records
 from guiju.control.records.models import Exchange
 from guiju.control.services.models import App, Provider
 from guiju.ledger import entries, seal
-from guiju.review import load
 
 DEVICE, CHAT_APP = "guiju_device", "chat"
 TOKEN_SECONDS = 300
@@ -111,7 +110,7 @@ def objection(request, exchange):
     """Why something was refused, as far as anybody may know, and a way to say that it was wrong."""
     row = Exchange.objects.filter(pk=exchange).first()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     sent = False
     if request.method == "POST" and row is not None:
         words = request.POST.get("words", "").strip()[:2000]

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from guiju import plugins
 from guiju.control import internal, publish
 from guiju.control.access import needs
 from guiju.control.people.roles import permissions
 from guiju.control.records import actions, charts, queries
 from guiju.control.records.models import Exchange
 from guiju.ledger import entries
-from guiju.review import load
 from guiju.review.explain import for_operator
 from guiju.types import Action
 
@@ -26,7 +26,7 @@ def home(request):
     """The figures; htmx asks for the inner part every few seconds."""
     figures = queries.live_figures()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     upstreams: dict[str, dict] = {}
     for worker in internal.live().values():
         for name, state in worker["stats"].get("upstreams", {}).items():
@@ -55,7 +55,7 @@ def search(request):
         text=asked["text"], cls=asked["cls"], app=asked["app"], action=asked["action"], before=asked["before"],
         since_ms=_ms(asked["since"]), until_ms=_ms(asked["until"]),
     )  # fmt: skip
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     shown = [{"row": r, "classes": [taxonomy.name(c, language) for c in r.classes.split()]} for r in rows]
     classes = [(c, f"{c} {taxonomy.name(c, language)}") for c in taxonomy.classes]
@@ -85,7 +85,7 @@ def _item(request, exchange, contents=None):
     if not found or row is None:
         raise Http404
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     opened = next((e for _, e in found if isinstance(e, entries.Opened)), None)
     closed = next((e for _, e in found if isinstance(e, entries.Closed)), None)
     judged = [

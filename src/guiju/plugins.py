@@ -5,7 +5,7 @@
 | a door (dialect) | wire/dialect.py `Dialect` | `guiju.dialects` |
 | a detector | review/detector.py `Detector`, made by a factory `(Sources) -> Detector or None` | `guiju.detectors` |
 
-A console room is no plugin of the data plane: control/console.py has its own table.
+A console room is no plugin of the data plane: control/rooms.py has its own table.
 """
 
 from __future__ import annotations

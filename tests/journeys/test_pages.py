@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fake_upstream import Upstream, stream
 from gateway.test_exchange import command, user
+from guiju.control.rooms import ROOMS
 from journeys import browser as steps
 from whole import Whole
 
@@ -208,6 +209,7 @@ PAGES = (
     "/console/services/", "/console/services/apps/demo/", "/console/policies/", "/console/policies/default/",
     "/console/policies/default/1/", "/console/lexicons/", "/console/lexicons/gambling/", "/console/people/",
     "/console/account/2fa/", "/console/account/2fa/recovery-codes/", "/console/account/password/change/",
+    *(f"/console/{room.path}" for room in ROOMS),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from guiju.config import load
+from guiju.control.rooms import ROOMS
 from guiju.journal.keyring import Keyring
 
 HERE = Path(__file__).parent
@@ -28,10 +29,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = GUIJU["gateway.body_limit"]
 
 INSTALLED_APPS = [
-    "guiju.control.people",
-    "guiju.control.services",
-    "guiju.control.policies",
-    "guiju.control.records",
+    *sorted({room.package for room in ROOMS}),
     "guiju.control.portal",
     "unfold",
     "django.contrib.admin",
@@ -119,6 +117,8 @@ def _cache() -> dict[str, str]:
 
 
 CACHES = {"default": _cache()}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = [

@@ -4,9 +4,18 @@ from django.contrib import admin
 from django.urls import include, path
 
 from guiju.control import internal
-from guiju.control.console import ROOMS
+from guiju.control.access import guard
 from guiju.control.people import views as people
 from guiju.control.portal import views as portal
+from guiju.control.rooms import ROOMS
+
+
+def opened(room):
+    """A room's path and pages, each of them guarded."""
+    pages = path(f"console/{room.path}", include(room.urls))
+    guard(pages.url_patterns, room.permission)
+    return pages
+
 
 urlpatterns = [
     path("_internal/poll", internal.poll),
@@ -23,5 +32,5 @@ urlpatterns = [
     path("console/link/<str:token>/", people.link, name="link"),
     path("console/second-factor/", people.second_factor, name="second_factor"),
     path("console/registers/", admin.site.urls),
-    *(path(f"console/{room.path}", include(room.urls)) for room in ROOMS),
+    *map(opened, ROOMS),
 ]

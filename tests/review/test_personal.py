@@ -44,7 +44,8 @@ def spans(findings):
 
 
 def found(text):
-    return {(cls, text[start:end]) for cls, start, end in spans(scan(text))}
+    whole = canonical(text)
+    return {(cls, text[slice(*whole.span(start, end))]) for cls, start, end in spans(scan(text))}
 
 
 HITS = [

@@ -144,7 +144,7 @@ class PersonalScanner:
         if self._key:
             at = api_key.rest(text, 0)
             if at:
-                findings.append(self._goes_on(base, base + at))
+                findings.append(self._key_finding(base, base + at, going_on=True))
             before = self._before = (before + text[:at])[-BEFORE:]
             self._key = at == len(text)
         self._run = ""
@@ -182,7 +182,7 @@ class PersonalScanner:
         if begin > start:
             self._decide(Run(text[start:begin], before, text[begin]), base + start, findings)
         end = api_key.rest(text, start + key.end())
-        findings.append(self._goes_on(base + begin, base + end))
+        findings.append(self._key_finding(base + begin, base + end, going_on=True))
         self._before = (before + text[start:end])[-BEFORE:]
         if end == len(text):
             self._key = True
@@ -190,19 +190,25 @@ class PersonalScanner:
         self._run = text[end:]
         return len(text)
 
-    def _goes_on(self, start: int, end: int) -> Finding:
+    def _key_finding(self, start: int, end: int, *, going_on: bool) -> Finding:
         return Finding(
             cls=api_key.CLASS,
             detector="personal",
             rule="api_key",
             start=start,
             end=end,
-            going_on=True,
+            going_on=going_on,
             why="prefix and length of a vendor's key",
         )
 
     def _decide(self, run: Run, start: int, findings: list[Finding]) -> None:
         if not _MAYBE.search(run.text):
+            return
+        if key := api_key.begins(run.text):  # a stream would have told it already: what follows is a run of its own
+            begin, end = key.start(), api_key.rest(run.text, key.end())
+            self._decide(Run(run.text[:begin], run.before, run.text[begin]), start, findings)
+            findings.append(self._key_finding(start + begin, start + end, going_on=False))
+            self._decide(Run(run.text[end:], (run.before + run.text[:end])[-BEFORE:], run.after), start + end, findings)
             return
         found = sorted(numbers(run), key=lambda n: (n.start, -n.end))
         taken: list[Hit] = []

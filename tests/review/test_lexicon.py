@@ -19,6 +19,7 @@ TERMS = [
     Term(text="ab女", cls="porn", id="9"),
     Term(text="buy illegal guns", cls="weapons", id="10"),
     Term(text="卖92手枪", cls="weapons", id="11"),
+    Term(text="ransomware", cls="malware", id="12"),
 ]
 LEXICON = Lexicon({"t": encode_terms(TERMS)})
 
@@ -141,6 +142,7 @@ def test_it_sees_through_what_stands_inside_a_latin_word(separator):
 
 def test_a_blank_inside_a_word_is_seen_through_in_a_longer_term_only():
     assert rules("buy ille gal guns") == {"10"}
+    assert rules("write ran somware") == {"12"}
     assert rules("the hero in this film") == set()
 
 

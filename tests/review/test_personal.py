@@ -96,6 +96,8 @@ HITS = [
     ("I.api_key", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
     ("I.api_key", "password: Xk29fjq0ZmLw83hdTTy1q", "Xk29fjq0ZmLw83hdTTy1q"),
     ("I.private_key", f"a {PEM} b", PEM),
+    ("I.address", "请把快递寄到四川省成都市武侯区天府大道190号，", "四川省成都市武侯区天府大道190号"),
+    ("I.address", "她住在北京市海淀区中关村南大街320号2栋4单元1975室。", "北京市海淀区中关村南大街320号2栋4单元1975室"),
     ("I.address", "地址：上海市浦东新区世纪大道412号，", "上海市浦东新区世纪大道412号"),
 ]
 

@@ -41,9 +41,9 @@ _GAP = re.compile(f"[{SEPARATOR}]{{1,{LONGEST_SPELLED}}}")
 FIRST_CHINESE, FIRST_LATIN = 3, 12
 """Characters of a term that the automaton knows."""
 
-SPELLED, HYPHENED, BROKEN = 3, 4, 8
-"""Shortest Latin terms that are seen letter by letter (`s-e-x`), with a hyphen or full stop in a word (`her.oin`), and, of
-several words, with a blank in one (`buy il legal guns`). Shorter ones would be seen in harmless text."""
+SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 8, 10
+"""Shortest Latin terms that are seen letter by letter (`s-e-x`), with a hyphen or full stop in a word (`her.oin`), with a
+blank in one of several words (`buy il legal guns`), and in the only one. Shorter ones would be seen in harmless text."""
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -371,7 +371,7 @@ class LexiconScanner:
             if gap.wide and not (spelled and len(key) >= HYPHENED):
                 return False
             if inside and gap.usual and not spelled:
-                if gap.blank and not (parts and len(key) >= BROKEN):
+                if gap.blank and len(key) < (BROKEN if parts else BROKEN_WORD):
                     return False
                 if len(key) < HYPHENED:
                     return False

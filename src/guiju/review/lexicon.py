@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-import ahocorasick_rs
+import daachorse
 import msgspec
 
 from guiju.review.canon import plain
@@ -32,7 +32,6 @@ from guiju.review.squeeze import LATIN, LONGEST_GAP, LONGEST_SPELLED, SEPARATOR,
 from guiju.types import Direction, Finding, Severity
 
 _LATIN = re.compile(f"[{LATIN}]")
-_HALF = re.compile("[\ud800-\udfff]")
 _NO_SEPARATOR = {code: None for code in range(128) if SEPARATORS.match(chr(code))}
 _WORDS = re.compile(f"[^{SEPARATOR}]+")
 _GAP = re.compile(f"[{SEPARATOR}]{{1,{LONGEST_SPELLED}}}")
@@ -144,17 +143,16 @@ class Lexicon:
             beginning = firsts.setdefault(key[: _first(key)], [])
             if entries:
                 beginning.append(key)
+        self._beginnings = list(firsts)
         self._terms = [tuple(terms) for terms in firsts.values()]
         """By number of their beginning in the automaton: whole terms, for `clear`."""
-        self._finder = ahocorasick_rs.AhoCorasick(
-            firsts, implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
-        )
+        self._finder = daachorse.DoubleArrayAhoCorasick([first.encode() for first in firsts]) if firsts else None
 
     def clear(self, text: str) -> bool:
         """See `Detector.clear`: no term is there even where every separator is taken out."""
         bare = text.translate(_NO_SEPARATOR) if text.isascii() else "".join(_WORDS.findall(text))
         terms = self._terms
-        for number, start, _ in self._find(bare):
+        for number, start in self._find(bare):
             if not bare.startswith(terms[number], start):
                 continue
             for term in terms[number]:
@@ -168,13 +166,19 @@ class Lexicon:
 
     def candidates(self, text: str) -> list[int]:
         """Where a term may begin in squeezed text."""
-        return [start for _, start, _ in self._find(text)]
+        return [start for _, start in self._find(text)]
 
-    def _find(self, text: str) -> list[tuple[int, int, int]]:
-        try:
-            return self._finder.find_matches_as_indexes(text, overlapping=True)
-        except UnicodeEncodeError:  # half of a pair, from an escape in JSON: no term has one
-            return self._finder.find_matches_as_indexes(_HALF.sub("\ufffd", text), overlapping=True)
+    def _find(self, text: str) -> list[tuple[int, int]]:
+        """Number and place of every beginning that stands in the text."""
+        if self._finder is None:
+            return []
+        data = text.encode("utf-8", "surrogatepass")  # half of a pair, from an escape in JSON: no term has one
+        found, chars, last = [], 0, 0
+        for _, end, number in self._finder.find_overlapping(data):  # in order of their ends
+            chars += len(data[last:end].decode("utf-8", "surrogatepass"))
+            last = end
+            found.append((number, chars - len(self._beginnings[number])))
+        return found
 
 
 def _written(term: str, text: str) -> bool:

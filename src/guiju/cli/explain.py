@@ -18,6 +18,16 @@ from guiju.ledger import entries
 from guiju.review.explain import for_operator
 
 
+class NoSuchExchange(BadRequest):
+    text_en = "There is no record of the exchange '{exchange}'. Its id stands in the header x-guiju-exchange: ex_…"
+    text_zh = "没有交互“{exchange}”的记录。编号见响应头 x-guiju-exchange，形如 ex_…"
+
+
+class NoReason(BadRequest):
+    text_en = "Reading contents needs a reason, kept in the ledger: --contents --reason TEXT (four characters or more)"
+    text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("exchange", help="its id, as in the header x-guiju-exchange")
@@ -29,17 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 found, 2 no such exchange, or contents without a reason."""
     config = ready()
-    found = _entries(config, args.exchange)
+    found = _entries(config, args.exchange) if args.exchange else []
     if not found:
-        raise BadRequest(field="exchange", problem=f"there is no record of {args.exchange}")
+        raise NoSuchExchange(exchange=args.exchange)
     contents: dict[str, str] = {}
     if args.contents:
         from guiju.control.records import actions
 
         try:
             opened = actions.read_contents(args.exchange, by=None, reason=args.reason)
-        except ValueError as problem:
-            raise BadRequest(field="--reason", problem=str(problem)) from None
+        except ValueError:
+            raise NoReason from None
         contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
     if args.json:
         plain: dict[str, Any] = {"exchange": args.exchange, "entries": [msgspec.to_builtins(e) for e in found]}

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from guiju import plugins
+from guiju.cli.named import NoSuchService
 from guiju.config import Config
-from guiju.errors import InputFileError, ReviewUnavailable, SettingError
+from guiju.errors import InputFileError, ReviewUnavailable
 from guiju.review.lexicon import encode_terms
 from guiju.review.lexicon_check import read_terms
 from guiju.review.load import default_lexicons, default_policy
@@ -43,15 +44,13 @@ def setup(
         service: whose policy and audience; "" is the first one.
 
     Raises:
-        InputFileError: a named file is wrong. SettingError: no such service. ReviewUnavailable: the kept state is
+        InputFileError: a named file is wrong. NoSuchService. ReviewUnavailable: the kept state is
             not whole.
     """
     snapshot = active(config)
     if snapshot is None:
         if service:
-            raise SettingError(
-                name="--service", problem=f"nothing is active in {config.home}", remedy="Leave --service out"
-            )
+            raise NoSuchService(name=service, there="-")
         base = None
     else:
         base = _service(snapshot, service)
@@ -98,7 +97,7 @@ def _service(snapshot: Snapshot, name: str) -> Service | None:
     found = next((s for s in snapshot.services if s.name == name), None)
     if found is None:
         there = ", ".join(s.name for s in snapshot.services) or "none"
-        raise SettingError(name="--service", problem=f"there is no service '{name}'", remedy=f"There are: {there}")
+        raise NoSuchService(name=name, there=there)
     return found
 
 

@@ -40,6 +40,18 @@ def claim(journal: Path, node: str, worker: int) -> int:
     return fd
 
 
+def claimed(journal: Path) -> list[str]:
+    """Workers that run on this machine, as `node/worker`."""
+    running = []
+    for lock in sorted(journal.glob("*/*/lock")):
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                running.append(f"{lock.parent.parent.name}/{lock.parent.name}")
+    return running
+
+
 @contextmanager
 def unclaimed(journal: Path, node: str, worker: int) -> Iterator[bool]:
     """Whether no worker has the folder; while the block runs none can take it."""

@@ -57,12 +57,12 @@ def test_another_service_brings_its_policy_and_audience(active: Config):
 
 
 def test_an_unknown_service_is_told_with_those_there_are(active: Config):
-    with pytest.raises(NoSuchService, match="no service .shcool.*shop, school"):
+    with pytest.raises(NoSuchService, match=r"no service 'shcool'.*shop, school"):
         setup(active, service="shcool")
 
 
 def test_a_service_is_no_use_where_nothing_is_active(home: Path):
-    with pytest.raises(NoSuchService, match="no service .shop."):
+    with pytest.raises(NoSuchService, match=r"no service 'shop'"):
         setup(load(), service="shop")
 
 

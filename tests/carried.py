@@ -69,7 +69,7 @@ def texts(stream: Any, raw: bytes, cuts: Iterable[int] = ()) -> dict[str, str]:
     """Every channel's text, joined; of each channel its form is part of the name: `0.content:text`."""
     joined: dict[str, str] = {}
     for event in read(stream, raw, cuts):
-        for channel, text, form, _ in event.texts:
+        for channel, text, form, *_ in event.texts:
             joined[f"{channel}:{form}"] = joined.get(f"{channel}:{form}", "") + text
     return joined
 

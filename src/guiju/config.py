@@ -88,6 +88,13 @@ SETTINGS: tuple[Setting, ...] = (
         "gateway.drain_seconds", float, 10.0, "seconds", "How long running streams may finish when the service stops"
     ),
     Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
+    Setting(
+        "journal.segment_seconds",
+        float,
+        60.0,
+        "seconds",
+        "Age at which a journal segment is closed: so long contents may lie in it once they are in the ledger",
+    ),
     Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
     Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
     Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),

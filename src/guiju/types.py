@@ -122,7 +122,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     kind: Literal["image", "audio", "video", "file"]
     digest: str = ""
-    """SHA-256 of the bytes, or of the URL where only that was sent."""
+    """SHA-256 of the bytes, or of the URL where only that was sent; in an entry keyed (ledger/seal.py: keyed)."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

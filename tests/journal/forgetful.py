@@ -39,6 +39,14 @@ class ForgetfulDisk:
 
     def close(self, fd: int) -> None: ...
 
+    def remove(self, path: Path) -> None:
+        self.written.pop(path, None)
+        self.synced.pop(path, None)
+
+    def settle(self, path: Path) -> None:
+        if path in self.written:
+            self.synced[path] = self.written[path]
+
     def free(self, folder: Path) -> int:
         return 1 << 40
 

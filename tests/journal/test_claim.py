@@ -18,8 +18,10 @@ def test_a_second_worker_of_that_number_is_refused(tmp_path: Path):
     first = claim.claim(tmp_path, "n", 0)
     claim.claim(tmp_path, "n", 1)
     with pytest.raises(SettingError, match="worker 0 of n runs already"):
-        claim.claim(tmp_path, "n", 0)
+        claim.claim(tmp_path, "n", 0, patience=0.1)
+    assert claim.claimed(tmp_path) == {"n/0", "n/1"}
     os.close(first)
+    assert claim.claimed(tmp_path) == {"n/1"}
     claim.claim(tmp_path, "n", 0)
 
 

@@ -34,13 +34,27 @@ def test_a_torn_tail_is_no_tampering(cut: int):
 
 
 @given(st.integers(0, len(WHOLE) * 8 - 1))
-def test_a_flipped_bit_is_found_or_tears_the_tail(bit: int):
+def test_a_flipped_bit_is_named_wherever_it_is(bit: int):
+    """In a length too: it doesn't pass for a record that reaches past the end."""
     data = bytearray(WHOLE)
     data[bit // 8] ^= 1 << bit % 8
-    found = read(bytes(data))
-    assert found != BODIES
-    whole = [x for x in found if not isinstance(x, Tampered)]
+    *whole, told = read(bytes(data))
+    assert isinstance(told, Tampered)
     assert whole == BODIES[: len(whole)]
+
+
+LONG = segment(b"header", b"one" * 900, b"two" * 900, b"three" * 900)
+
+
+@given(st.integers(0, 2), st.integers(0, 900))
+def test_a_tail_of_zeros_is_torn_and_zeros_in_between_are_not(record: int, at: int):
+    """A disk may know a file's size before its bytes; then whole sectors of zeros end it."""
+    start = LONG.rindex(b"three" * 900)
+    zeros = LONG[: start + at] + bytes(len(LONG) - start - at)
+    assert [x for x in read(zeros) if isinstance(x, Tampered)] == []
+    start = LONG.index((b"one" * 900, b"two" * 900, b"one" * 900)[record])
+    between = LONG[: start + at] + bytes(600) + LONG[start + at + 600 :]
+    assert [x for x in read(between) if isinstance(x, Tampered)]
 
 
 def test_a_removed_swapped_or_inserted_record_is_named():

@@ -11,6 +11,7 @@ import pytest
 
 from guiju.errors import JournalUnavailable
 from guiju.journal import reader
+from guiju.journal.segment import Mark
 from guiju.journal.writer import Journal
 from guiju.ledger import entries, seal
 from journal.forgetful import ForgetfulDisk
@@ -120,9 +121,11 @@ async def test_numbers_of_deleted_segments_stay_taken(tmp_path: Path):
     await writing.append(opened(1))
     await writing.close()
     (segment,) = reader.segments(tmp_path)
-    segment.path.unlink()
-    (segment.path.parent / "last").write_text(str(segment.sequence))
+    gone = reader.read(segment.path, CHAIN)
+    reader.delete(segment, gone)
     again = journal(tmp_path)
     await again.append(opened(2))
     await again.close()
-    assert [s.sequence for s in reader.segments(tmp_path)] == [segment.sequence + 1]
+    (following,) = reader.segments(tmp_path)
+    assert following.sequence == segment.sequence + 1
+    assert reader.header_of(following.path, CHAIN).before == Mark(segment.sequence, gone.end, gone.tag)

@@ -36,3 +36,36 @@ def test_every_kind_has_its_example():
 def test_what_is_no_entry_is_told(data: bytes):
     with pytest.raises((msgspec.DecodeError, msgspec.ValidationError)):
         entries.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        (("messages", 0, "content"), ("messages", 0, "content")),
+        (("tools", 2, "function", "parameters", "properties", "张三的电话", "description"),
+         ("tools", 2, "function", "parameters", "properties", "?", "description")),
+        (("13800138000",), ("?",)),
+        (("zhangsan",), ("?",)),
+    ],
+)  # fmt: skip
+def test_of_a_path_only_what_a_dialect_says_is_kept(path, kept):
+    assert entries.place(path) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("0.content", "0.content"),
+        ("12.tool_calls.3.arguments", "12.tool_calls.3.arguments"),
+        ("x.13800138000#key", "x.?#key"),
+        ("x.note.110105194912310021", "x.?.?"),
+    ],
+)
+def test_of_a_channel_only_what_a_dialect_says_is_kept(name: str, kept: str):
+    assert entries.channel(name) == kept
+
+
+def test_names_of_somebodys_own_are_not_kept():
+    assert (entries.finish("stop"), entries.finish("我的电话是 13800138000")) == ("stop", "?")
+    assert (entries.role("user"), entries.role("13800138000"), entries.role("")) == ("user", "?", "")
+    assert entries.places(["choices.*.logprobs", "a.b", "c.d"]) == ("?.?", "choices.*.logprobs")

@@ -142,11 +142,11 @@ def test_what_a_crash_left_open_is_closed_once(folder: Path):
     assert Exchange.objects.get(id="ex_10").outcome == "interrupted"
 
 
-def test_offsets_are_one_row_per_segment(folder: Path):
+def test_of_segments_that_are_gone_only_the_newest_offset_is_kept(folder: Path):
     write(folder, [opened(n) for n in range(30)], segment_bytes=600)
     drainer = drain.Drainer(folder, settings.KEYRING)
     drainer.run_once()
-    assert DrainOffset.objects.count() > 2
+    assert list(DrainOffset.objects.order_by("sequence").values_list("left", flat=True)) == [True, False]
     assert exchanges() == [f"ex_{n}" for n in range(30)]
 
 
@@ -156,3 +156,22 @@ def test_a_checkpoint_is_signed_where_the_ledger_has_grown(folder: Path):
     assert checkpoint.sign_if_grown()
     assert not checkpoint.sign_if_grown()
     assert (settings.GUIJU.home / "ledger" / "checkpoint").read_text().startswith("guiju/ledger\n1\n")
+
+
+def test_after_a_clock_that_went_backwards_what_a_crash_left_open_is_closed(folder: Path):
+    write(folder, [opened(5000)])
+    write(folder, [entries.Note(at_ms=9, what="worker.started", node="n/0"), opened(10)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    lock = claim.claim(folder, "n", 0)
+    assert drainer.recover() == 1
+    assert dict(Exchange.objects.values_list("id", "outcome")) == {"ex_5000": "interrupted", "ex_10": ""}
+    os.close(lock)
+
+
+def test_contents_whose_key_is_gone_are_told_as_lost(folder: Path):
+    committed = seal.commit("你好".encode(), os.urandom(32))
+    write(folder, [opened(1, commitment=committed.commitment)], committed.payload)
+    settings.KEYRING.destroy_day(DAY)
+    drain.Drainer(folder, settings.KEYRING).run_once()
+    note = entries.decode(bytes(Entry.objects.get(kind="note").body))
+    assert (note.what, note.detail) == ("contents.lost", {"exchange": "ex_1"})

@@ -15,8 +15,8 @@ def record(
     after: str = "",
     reason: str = "",
     detail: dict[str, str] | None = None,
-) -> None:
-    """Append an `Act`. `by`: the person; None is a command on this machine."""
+) -> int:
+    """Append an `Act`; returns its time. `by`: the person; None is a command on this machine."""
     act = entries.Act(
         at_ms=clock.epoch_ms(),
         verb=verb,
@@ -28,3 +28,4 @@ def record(
         detail=detail or {},
     )
     records.append([records.Item(entries.encode(act))])
+    return act.at_ms

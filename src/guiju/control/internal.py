@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from guiju import clock
 from guiju.control import publish
 from guiju.control.policies.models import LexiconVersion
+from guiju.journal import claim
 
 ALIVE_MS = 30_000
 _LONGEST = 20.0
@@ -73,6 +74,19 @@ def live() -> dict[str, dict[str, Any]]:
     return {name: w for name, w in workers.items() if w["seen_ms"] >= oldest}
 
 
+def behind(wanted: int, here: set[str]) -> list[str]:
+    """Workers that run and don't have this version.
+
+    Args:
+        here: those of this machine (journal/claim.py), which count before they were heard: control may have just begun;
+            and one of this machine that isn't among them is dead, whenever it was heard.
+    """
+    nodes = {name.partition("/")[0] for name in here} | {settings.GUIJU["node"]}
+    heard = live()
+    running = {name for name in heard if name.partition("/")[0] not in nodes} | here
+    return sorted(name for name in running if name not in heard or heard[name]["have"] < wanted)
+
+
 async def status(request: HttpRequest) -> HttpResponse:
     """The version in force, and what each worker has."""
     if not _trusted(request):
@@ -87,10 +101,14 @@ async def poke(request: HttpRequest) -> HttpResponse:
         return _not_found()
     told = msgspec.json.decode(request.body)
     wanted, deadline = int(told["wait_for"]), clock.monotonic() + float(told.get("timeout", 10.0))
-    while clock.monotonic() < deadline:
-        found = live()
-        if all(w["have"] >= wanted for w in found.values()):
-            return JsonResponse({"version": wanted, "workers": sorted(found)})
+    here: set[str] = set()
+    looked = -1.0
+    while True:
+        if clock.monotonic() - looked > _LOOK:
+            here, looked = await asyncio.to_thread(claim.claimed, settings.GUIJU.journal), clock.monotonic()
+        late = behind(wanted, here)
+        if not late:
+            return JsonResponse({"version": wanted, "workers": sorted(here | set(live()))})
+        if clock.monotonic() >= deadline:
+            return JsonResponse({"version": wanted, "behind": late}, status=504)
         await asyncio.sleep(0.02)
-    behind = sorted(name for name, w in live().items() if w["have"] < wanted)
-    return JsonResponse({"version": wanted, "behind": behind}, status=504)

@@ -58,6 +58,10 @@ class Compiled:
         service = self.services[app.service]
         return [r.name for r in service.models if not app.allowed_models or r.name in app.allowed_models]
 
+    def offers(self, service: str, model: str) -> bool:
+        """Whether the service has this name in its list."""
+        return (service, model) in self._routes
+
     def route(self, app: App, model: str) -> ModelRoute:
         """Where a model name leads. Raises: UnknownModel."""
         service = self.services[app.service]

@@ -40,7 +40,7 @@ from guiju.label.record import LabelRecord, produced
 from guiju.ledger import entries, seal
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
-from guiju.types import Action, Judged, Path, Verdict
+from guiju.types import Action, Judged, Media, Path, Verdict
 from guiju.wire.dialect import Ask, Dialect, Json
 
 _log = logging.getLogger("guiju.gateway")
@@ -164,9 +164,9 @@ class Exchange:
 
     async def _open(self, ask: Ask, verdicts: list[Verdict]) -> None:
         grant, compiled = self.grant, self.compiled
-        contents = None
+        contents, key = None, self.gateway.entropy.take(seal.KEY)
         if compiled.snapshot.keep_contents:
-            contents = seal.commit(self.call.body, self.gateway.entropy.take(seal.KEY))
+            contents = seal.commit(self.call.body, key)
         verdict = combine(verdicts)
         entry = entries.Opened(
             at_ms=clock.epoch_ms(),
@@ -177,7 +177,7 @@ class Exchange:
             service=grant.service,
             key=grant.key,
             subject=grant.subject,
-            model=ask.model,
+            model=ask.model if compiled.offers(grant.service, ask.model) else "?",
             upstream=grant.upstream,
             upstream_model=grant.model,
             stream=ask.stream,
@@ -187,12 +187,20 @@ class Exchange:
             lexicons=compiled.lexicons,
             action=verdict.action,
             texts=tuple(
-                entries.Reviewed(path=s.path, role=s.role, length=len(s.text), action=v.action, judged=v.judged)
+                entries.Reviewed(
+                    path=entries.place(s.path),
+                    role=entries.role(s.role),
+                    length=len(s.text),
+                    action=v.action,
+                    judged=v.judged,
+                )
                 for s, v in zip(ask.segments, verdicts, strict=True)
                 if v.judged
             ),
             characters=sum(len(s.text) for s in ask.segments),
-            media=tuple(ask.media),
+            media=tuple(
+                Media(path=entries.place(m.path), kind=m.kind, digest=seal.keyed(m.digest, key)) for m in ask.media
+            ),
             commitment=contents.commitment if contents else "",
         )
         self.count(verdict.judged, "input")
@@ -204,7 +212,9 @@ class Exchange:
         """Under whose key contents are sealed: the anonymous ones of an app share one."""
         return str(self.grant.subject or f"anonymous:{self.grant.app}")
 
-    async def close(self, outcome: Any, *, durable: bool = True, contents: Any = None, **more: Any) -> None:
+    async def close(
+        self, outcome: Any, *, durable: bool = True, contents: Any = None, finish: str = "", **more: Any
+    ) -> None:
         if self.state == CLOSED:
             return
         self.move(CLOSED)
@@ -219,6 +229,7 @@ class Exchange:
             first_byte_ms=round((self._first_byte - self._began) * 1000) if self._first_byte else 0,
             total_ms=round((now - self._began) * 1000),
             commitment=committed.commitment if committed else "",
+            finish=entries.finish(finish),
             **more,
         )
         counts = self.gateway.counts
@@ -385,7 +396,7 @@ class Exchange:
             | {
                 "label": self.label_text,
                 "content_ids": tuple(ids.content_id(self.id, i) for i in range(ask.choices)),
-                "withheld": tuple(sorted(set(answer.withheld)))[:50],
+                "withheld": entries.places(answer.withheld),
                 "queue": any(reviewer.queues(judged, self.sample) for judged in machine.judged),
             }
         )

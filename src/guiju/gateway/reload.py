@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -48,6 +49,7 @@ class Reloader:
 
     def __init__(self, gateway: Gateway, control: Pool) -> None:
         self._gateway, self._control = gateway, control
+        self._asked = asyncio.Event()
         self._file: Path = gateway.config.run / "snapshot.json"
         self._blobs: Path = gateway.config.blobs
         self._headers = {"authorization": f"Bearer {gateway.keyring.node_token}", "content-type": "application/json"}
@@ -63,22 +65,30 @@ class Reloader:
             return
         await self._take(found)
 
+    async def asked(self, seconds: float) -> None:
+        """Until control was asked once, whatever came of it: before the first request, since what lies on disk may be
+        older than a decision that was made while this worker was away."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), seconds)
+
     async def run(self) -> None:
         """Poll for ever; control may be away for as long as it likes."""
-        pause = 0.1
+        pause, wait = 0.1, 0
         while True:
             try:
-                await self._poll()
-                pause = 0.1
+                await self._poll(wait)
+                pause, wait = 0.1, WAIT
             except (UpstreamError, OSError, msgspec.DecodeError, msgspec.ValidationError) as problem:
                 _log.info("control=away problem=%s", problem)
+                self._asked.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
+            self._asked.set()
 
-    async def _poll(self) -> None:
+    async def _poll(self, wait: int) -> None:
         gateway = self._gateway
         have = gateway.counts.snapshot
-        body = msgspec.json.encode({"worker": gateway.worker, "have": have, "wait": WAIT, "stats": self._stats()})
+        body = msgspec.json.encode({"worker": gateway.worker, "have": have, "wait": wait, "stats": self._stats()})
         reply = await self._control.request("POST", "/_internal/poll", body, self._headers, timeout=WAIT + 5)
         try:
             data = await reply.read_all(256 * 1024 * 1024)

@@ -133,9 +133,9 @@ class Gateway:
             ),
             characters=sum(map(len, texts)),
         )
-        self.journal.append(opened).add_done_callback(_seen)
+        closed = entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action)
+        await asyncio.gather(self.journal.append(opened), self.journal.append(closed))
         self.counts.exchanges["moderations|served"] += 1
-        await self.journal.append(entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action))
 
     def write_unknown_rejections(self) -> None:
         """Called once a minute."""

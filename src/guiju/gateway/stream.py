@@ -172,16 +172,20 @@ class Relay:
     def told(self) -> dict[str, Any]:
         """What was found and served so far: fields of `entries.Closed`, and `contents` to be sealed beside it."""
         masks = [
-            entries.Insertion(channel=channel, offset=i.offset, length=i.length, kind="mask", removed=i.removed)
+            entries.Insertion(
+                channel=entries.channel(channel), offset=i.offset, length=i.length, kind="mask", removed=i.removed
+            )
             for channel, gate in self._all()
             for i in gate.insertions
         ]
-        notices = [entries.Insertion(channel=c, offset=o, length=n, kind="notice") for c, o, n in self.notices]
+        notices = [
+            entries.Insertion(channel=entries.channel(c), offset=o, length=n, kind="notice") for c, o, n in self.notices
+        ]
         return {
             "action": Action.MASK if masks else Action.ALLOW,
             "texts": tuple(
                 entries.Reviewed(
-                    path=(channel,),
+                    path=(entries.channel(channel),),
                     role="assistant",
                     length=gate.received,
                     action=max((j.action for j in gate.judged), key=lambda action: action.severity),

@@ -43,7 +43,7 @@ async def serve(exchange: Exchange, ask: Ask) -> None:
     verdict = combine(verdicts)
     exchange.count(verdict.judged, "output")
     texts = tuple(
-        entries.Reviewed(path=s.path, length=len(s.text), action=v.action, judged=v.judged)
+        entries.Reviewed(path=entries.place(s.path), length=len(s.text), action=v.action, judged=v.judged)
         for s, v in zip(answer.segments, verdicts, strict=True)
         if v.judged
     )
@@ -51,7 +51,7 @@ async def serve(exchange: Exchange, ask: Ask) -> None:
     usage = {"input_tokens": answer.usage[0], "output_tokens": answer.usage[1]} if answer.usage else {}
     exchange.tokens(usage)
     record: dict[str, Any] = {
-        "texts": texts, "action": verdict.action, "withheld": tuple(answer.withheld), "queue": verdict.queue, **usage,
+        "texts": texts, "action": verdict.action, "withheld": entries.places(answer.withheld), "queue": verdict.queue, **usage,
     }  # fmt: skip
     if not verdict.serves and not grant.observe:
         details = exchange.label() | exchange.speaker.details(verdict)
@@ -103,6 +103,6 @@ def _notices(exchange: Exchange, answer: Any, ask: Ask, replaced: dict[Path, str
         words = notice.beginning(exchange.language) if place == "begin" else notice.end(exchange.language)
         offset = 0 if place == "begin" else len(text)
         replaced[path] = words + text if place == "begin" else text + words
-        channel = ".".join(map(str, path))
+        channel = ".".join(map(str, entries.place(path)))
         made.append(entries.Insertion(channel=channel, offset=offset, length=len(words), kind="notice"))
     return tuple(made)

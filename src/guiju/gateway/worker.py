@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from guiju import clock, plugins
 from guiju.config import Config
+from guiju.errors import JournalUnavailable
 from guiju.gateway.app import App
 from guiju.gateway.http import Limits, Server
 from guiju.gateway.reload import Reloader, control_pool
@@ -55,6 +56,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
         chain_key=keyring.chain,
         day_key=day_key(keyring),
         segment_bytes=config["journal.segment_bytes"],
+        segment_seconds=config["journal.segment_seconds"],
     )
     gateway = Gateway(config, keyring, plugins.taxonomy(), journal, f"{config['node']}/{worker}")
     control = control_pool(config)
@@ -67,12 +69,15 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     server = Server(app, limits)
     reloader = Reloader(gateway, control)
     await reloader.start()
+    jobs = [spawn(reloader.run(), "reload")]
+    await reloader.asked(1.0)
+    # Before anybody can ask: what this worker opens stands behind it in the journal (work/drain.py: recover).
+    await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
     port = await server.listen(config["host"], config["port"])
-    jobs = [spawn(reloader.run(), "reload"), spawn(_watch(gateway, app, control), "watch")]
+    jobs.append(spawn(_watch(gateway, app, control), "watch"))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await journal.append(entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
     _log.info("worker=%s listening port=%s", gateway.worker, port)
     if on_ready is not None:
         on_ready(port)
@@ -80,8 +85,15 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     await server.close(config["gateway.drain_seconds"])
     for job in jobs:
         job.cancel()
-    journal.append(entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
+    await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
+
+
+async def _tell(journal: Journal, note: entries.Note) -> None:
+    try:
+        await journal.append(note)
+    except JournalUnavailable as problem:
+        _log.error("journal=failing problem=%s", problem)
 
 
 async def _watch(gateway: Gateway, app: App, control: object) -> None:
@@ -96,6 +108,13 @@ async def _watch(gateway: Gateway, app: App, control: object) -> None:
             app.save_counts()
         except OSError as problem:
             _log.error("disk=failing problem=%s", problem)
+        if gateway.journal.failed:  # nothing is asked of a worker that isn't ready, so it tries by itself
+            problem_was = gateway.journal.failed[:200]
+            note = entries.Note(
+                at_ms=clock.epoch_ms(), what="journal.recovered", node=gateway.worker, detail={"problem": problem_was}
+            )
+            await _tell(gateway.journal, note)
+        gateway.journal.turn_over()
         seconds += 1
         if seconds % 60 == 0:
             gateway.write_unknown_rejections()

@@ -16,9 +16,9 @@ from pathlib import Path
 from guiju import clock
 from guiju.errors import SettingError
 
-PATIENCE = 1.0
-"""Seconds: whoever only looks (`unclaimed`, `claimed`) holds a lock for a moment too, and must not keep a worker from
-its start."""
+PATIENCE = 5.0
+"""Seconds: whoever only looks (`claimed`), or looks after a dead predecessor (`unclaimed`), holds a lock for a moment too, and
+must not keep a worker from its start."""
 
 
 def _lock(folder: Path) -> int | None:
@@ -32,7 +32,7 @@ def _lock(folder: Path) -> int | None:
     return fd
 
 
-def claim(journal: Path, node: str, worker: int) -> int:
+def claim(journal: Path, node: str, worker: int, patience: float = 5.0) -> int:
     """Take a worker's folder for as long as this process lives. Returns the lock's file descriptor.
 
     Raises:

@@ -26,6 +26,14 @@ class Disk(Protocol):
         """Done with the file."""
         ...
 
+    def remove(self, path: Path) -> None:
+        """The file is gone, where it was there."""
+        ...
+
+    def settle(self, path: Path) -> None:
+        """What lies in a file that may have been written by others is durable when this returns."""
+        ...
+
     def free(self, folder: Path) -> int:
         """Bytes free for this process."""
         ...
@@ -56,6 +64,16 @@ class RealDisk:
 
     def close(self, fd: int) -> None:
         os.close(fd)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def settle(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
     def free(self, folder: Path) -> int:
         stat = os.statvfs(folder)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from guiju.journal.segment import Chain, Header, Record, Tampered, payloads
+from guiju.journal.segment import Chain, Header, Mark, Record, Tampered, payloads
 from guiju.ledger import entries
 
 
@@ -23,6 +23,11 @@ class Segment(NamedTuple):
     worker: int
     sequence: int
     path: Path
+
+    @property
+    def name(self) -> str:
+        """For people: `node/worker/sequence`."""
+        return f"{self.node}/{self.worker}/{self.sequence}"
 
 
 class Read(NamedTuple):
@@ -36,6 +41,10 @@ class Read(NamedTuple):
     torn: int
     """Bytes of a last record that isn't whole."""
     tampered: Tampered | None
+    tag: bytes
+    """Of the last whole record."""
+    identity: bytes
+    """Tag of the header, which no other segment has: two of the same place are told apart by it; b"" without one."""
 
 
 class Cursor:
@@ -45,6 +54,7 @@ class Cursor:
         self._path = path
         self._chain = Chain(chain_key)
         self._end = self._number = 0
+        self._identity = b""
         self._header: Header | None = None
         self._tampered: Tampered | None = None
 
@@ -63,12 +73,23 @@ class Cursor:
                 break
             self._end, payload = found
             if self._number == 0:
-                self._header = msgspec.msgpack.decode(payload, type=Header)
+                self._header, self._identity = msgspec.msgpack.decode(payload, type=Header), self._chain.tag
+                self._tampered = _misplaced(self._header, self._path)
+                if self._tampered is not None:
+                    break
             else:
                 records.append((self._end, msgspec.msgpack.decode(payload, type=Record)))
             self._number += 1
         torn = 0 if self._tampered else len(data[self._end - began :].rstrip(b"\x00"))
-        return Read(self._header, records, self._end, torn, self._tampered)
+        return Read(self._header, records, self._end, torn, self._tampered, self._chain.tag, self._identity)
+
+
+def _misplaced(header: Header, path: Path) -> Tampered | None:
+    found = (path.parent.parent.name, path.parent.name, path.stem.lstrip("0"))
+    if found == (header.node, str(header.worker), str(header.sequence)):
+        return None
+    place = f"{header.node}/{header.worker}/{header.sequence}"
+    return Tampered(0, 0, f"it was written as {place}: moved or copied here")
 
 
 def segments(folder: Path) -> Iterator[Segment]:
@@ -84,11 +105,54 @@ def read(path: Path, chain_key: bytes) -> Read:
     return Cursor(path, chain_key).read()
 
 
-def day_of(path: Path, chain_key: bytes) -> str:
-    """The day under whose key a segment's contents are sealed; "" where its header isn't whole. Raises: OSError."""
+def header_of(path: Path, chain_key: bytes) -> Header | None:
+    """A segment's header without the rest; None where it isn't whole. Raises: OSError."""
     with path.open("rb") as file:
         first = next(payloads(file.read(4096), Chain(chain_key)), None)
-    return "" if first is None or isinstance(first, Tampered) else msgspec.msgpack.decode(first[1], type=Header).day
+    return None if first is None or isinstance(first, Tampered) else msgspec.msgpack.decode(first[1], type=Header)
+
+
+LAST = "last"
+"""File of a worker's folder: the mark of the newest segment that was deleted. Its number stays taken."""
+
+
+def last(folder: Path, chain_key: bytes) -> Mark | None:
+    """Where a worker's journal ends: of its newest segment, or of the newest that was deleted. Raises: OSError."""
+    for path in sorted(folder.glob("*.jnl"), reverse=True):
+        found = read(path, chain_key)
+        if found.header is not None and path.stem.isdigit():
+            return Mark(int(path.stem), found.end, found.tag)
+    return deleted(folder)
+
+
+def delete(segment: Segment, read: Read) -> None:
+    """A segment goes; where it ended is kept for the next one's header."""
+    if read.header is not None:
+        draft = segment.path.with_name(f".{LAST}")
+        draft.write_bytes(msgspec.msgpack.encode(Mark(segment.sequence, read.end, read.tag)))
+        draft.replace(segment.path.with_name(LAST))
+    segment.path.unlink()
+
+
+def deleted(folder: Path) -> Mark | None:
+    """The mark of the newest segment that was deleted."""
+    try:
+        return msgspec.msgpack.decode((folder / LAST).read_bytes(), type=Mark)
+    except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+def reaches(path: Path, chain_key: bytes, mark: Mark) -> bool:
+    """Whether a segment holds at least what was durable when the next one began. Raises: OSError."""
+    chain = Chain(chain_key)
+    ends = (found[0] for found in payloads(path.read_bytes(), chain) if not isinstance(found, Tampered))
+    return any(end == mark.end and chain.tag == mark.tag for end in ends)
+
+
+def day_of(path: Path, chain_key: bytes) -> str:
+    """The day under whose key a segment's contents are sealed; "" where its header isn't whole. Raises: OSError."""
+    header = header_of(path, chain_key)
+    return header.day if header else ""
 
 
 def entry_of(record: Record) -> entries.Entry:

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from guiju import clock
 from guiju.errors import JournalUnavailable
+from guiju.journal import reader
 from guiju.journal.disk import Disk, RealDisk
-from guiju.journal.segment import MAGIC, Chain, Header, Record
+from guiju.journal.segment import MAGIC, TAG, Chain, Header, Mark, Record
 from guiju.ledger import entries, seal
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -33,7 +34,7 @@ class Journal:
         folder: `config.journal`; segments are `<folder>/<node>/<worker>/<sequence>.jnl`.
         chain_key: keys the records' tags.
         day_key: () -> (day, X25519 public key of the day): asked at each new segment.
-        segment_bytes: size at which a segment ends.
+        segment_bytes, segment_seconds: size and age at which a segment ends.
     """
 
     def __init__(
@@ -45,12 +46,15 @@ class Journal:
         chain_key: bytes,
         day_key: Callable[[], tuple[str, bytes]],
         segment_bytes: int = 67_108_864,
+        segment_seconds: float = 60.0,
         disk: Disk | None = None,
     ) -> None:
         self._folder = folder / node / str(worker)
         self._node, self._worker = node, worker
         self._chain_key, self._day_key = chain_key, day_key
-        self._segment_bytes = segment_bytes
+        self._segment_bytes, self._segment_seconds = segment_bytes, segment_seconds
+        self._began = 0.0
+        """When the segment took its first record."""
         self._disk = disk or RealDisk()
         self._loop = asyncio.get_running_loop()
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
@@ -65,6 +69,8 @@ class Journal:
         self._chain = Chain(chain_key)
         self._key = AESGCM(secrets.token_bytes(32))
         self._nonce = 0
+        self._mark: Mark | None = None
+        """How far the newest segment with a header is durable: the next one's header says so."""
         self._sequence = self._next_sequence()
         self._closing = False
         self.failed: str = ""
@@ -72,7 +78,7 @@ class Journal:
         self.synced_ms = 0
         """Epoch milliseconds of the last good sync."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._begin_segment()
+        self._try_segment()  # a full disk now may have room later; until then nothing is taken
         self._thread.start()
 
     @property
@@ -111,6 +117,15 @@ class Journal:
             self._idle = False
             self._wake.release()
 
+    def turn_over(self) -> None:
+        """Called now and then: ends a segment that is old enough, so that the drainer can destroy it with its contents."""
+        with self._lock:
+            old = self._began and clock.monotonic() - self._began > self._segment_seconds
+            if old and self._fd >= 0 and self._idle and not self._closing:
+                self._disk.close(self._fd)
+                self._fd = -1
+                self._try_segment()
+
     async def close(self) -> None:
         """Write what is queued, then end."""
         with self._lock:
@@ -147,6 +162,8 @@ class Journal:
                 else:
                     self.failed = ""
                     self.synced_ms = clock.epoch_ms()
+                    self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
+                    self._began = self._began or clock.monotonic()
                     if not self._queue and (self._size >= self._segment_bytes or self._day != self._today()):
                         self._disk.close(self._fd)
                         self._fd = -1
@@ -174,31 +191,36 @@ class Journal:
         return self._day_key()[0]
 
     def _next_sequence(self) -> int:
-        known = [int(p.stem) for p in self._folder.glob("*.jnl") if p.stem.isdigit()]
-        mark = self._folder / "last"
-        if mark.exists():  # drained segments are gone, their numbers stay taken
-            known.append(int(mark.read_text() or 0))
-        return max(known, default=0) + 1
+        """Behind every segment that is or was here; where the last one ends is durable from now on."""
+        paths = sorted(p for p in self._folder.glob("*.jnl") if p.stem.isdigit())
+        for path in paths:  # a killed worker's last write may lie in memory only
+            self._disk.settle(path)
+        self._mark = reader.last(self._folder, self._chain_key)
+        return max(int(paths[-1].stem) if paths else 0, self._mark.sequence if self._mark else 0) + 1
 
     def _begin_segment(self) -> None:
         """Raises: OSError."""
         day, public = self._day_key()
         data_key = secrets.token_bytes(seal.KEY)
         wrapped = seal.wrap_for(public, secrets.token_bytes(32), data_key, secrets.token_bytes(seal.NONCE))
-        header = Header(self._node, self._worker, self._sequence, clock.epoch_ms(), day, wrapped)
+        header = Header(self._node, self._worker, self._sequence, clock.epoch_ms(), day, wrapped, self._mark)
         chain = Chain(self._chain_key, MAGIC)
         data = MAGIC + chain.frame(_pack(header))
         path = self._folder / f"{self._sequence:010}.jnl"
+        mark = Mark(self._sequence, len(data), chain.tag)
         self._sequence += 1
-        fd = self._disk.create(path)
+        fd = -1
         try:
+            fd = self._disk.create(path)
             self._disk.write(fd, data)
             self._disk.sync(fd)
         except OSError:
-            self._disk.close(fd)
+            if fd >= 0:
+                self._disk.close(fd)
+            self._disk.remove(path)  # nothing was acknowledged in it; and a full disk is not to fill with such files
             raise
-        self._fd, self._chain, self._size, self._day = fd, chain, len(data), day
-        self._key, self._nonce = AESGCM(data_key), 0
+        self._fd, self._chain, self._size, self._day, self._mark = fd, chain, len(data), day, mark
+        self._key, self._nonce, self._began = AESGCM(data_key), 0, 0.0
 
     def _try_segment(self) -> bool:
         try:

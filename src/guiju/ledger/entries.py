@@ -2,16 +2,66 @@
 
 Written by gateway/exchange.py (through journal/) and control/audit.py, proven by ledger/verify.py. An entry is
 what a leaf of the tree commits to, so nothing in it can be guessed back to contents: no text, no matched words,
-subjects only as keyed hashes, contents only as a keyed hash under a random key (`commitment`).
+subjects only as keyed hashes, contents only as a keyed hash under a random key (`commitment`). Names that a caller or a
+model chose (a key of an unknown object, a model that isn't offered, a finish reason of its own) are text like any other:
+`place`, `channel`, `finish` and `role` leave of them only what the dialects themselves say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from guiju.types import Action, Judged, Media, Path
+
+_STEPS = frozenset(
+    "annotations arguments audio choices citations cited_text content data default delta description detail document "
+    "document_title enum error event examples file file_data filename function function_call id image_url input "
+    "input_audio input_schema instructions items json_schema logprobs message message_delta message_start messages "
+    "metadata model name parameters partial_json prediction prompt properties reasoning reasoning_content refusal "
+    "required response_format role safety_identifier schema source stop stop_sequences suffix system text thinking "
+    "title token tool_calls tool_choice tool_result tool_use tools top_logprobs transcript type url url_citation user x "
+    "content_block_start content_block_delta *".split()
+)
+_FINISHES = frozenset(
+    "stop length content_filter tool_calls function_call end_turn max_tokens stop_sequence tool_use pause_turn "
+    "refusal".split()
+)
+_ROLES = frozenset("system developer user assistant tool function".split())
+
+
+def place(path: Path) -> Path:
+    """A path as an entry may hold it: steps that a dialect knows; `?` for every other."""
+    return tuple(_step(step) if isinstance(step, str) else step for step in path)
+
+
+def channel(name: str) -> str:
+    """The same of a channel's name."""
+    return ".".join(map(_step, name.split(".")))
+
+
+def places(names: Iterable[str]) -> tuple[str, ...]:
+    """The same of many, each once."""
+    return tuple(sorted(set(map(channel, names))))[:50]
+
+
+def _step(step: str) -> str:
+    key = "#key" if step.endswith("#key") else ""
+    step = step.removesuffix("#key")
+    known = step in _STEPS or (step.isascii() and step.isdigit() and len(step) <= 4)
+    return (step if known else "?") + key
+
+
+def finish(reason: str) -> str:
+    """A finish reason as an entry may hold it: one that the dialects know, `?` for every other."""
+    return reason if reason in _FINISHES or not reason else "?"
+
+
+def role(name: str) -> str:
+    """A role as an entry may hold it."""
+    return name if name in _ROLES or not name else "?"
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
@@ -23,7 +73,7 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The verdict on one text: where it stands and what was found there."""
 
     path: Path
-    """In the request body, or the channel of the answer."""
+    """In the request body, or the channel of the answer (`place`)."""
     role: str = ""
     length: int = 0
     """Characters reviewed."""
@@ -43,7 +93,7 @@ class Opened(_Entry, frozen=True, kw_only=True, tag="exchange.opened", omit_defa
     key: str = ""
     subject: str = ""
     model: str = ""
-    """As asked."""
+    """As asked, where the service offers it; `?` for a name that fell to its default."""
     upstream: str = ""
     upstream_model: str = ""
     stream: bool = False

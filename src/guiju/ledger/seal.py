@@ -49,6 +49,15 @@ class Committed(NamedTuple):
     """Key and contents together: is sealed."""
 
 
+def keyed(digest: str, key: bytes) -> str:
+    """A digest of something short or well known, so that only whoever may read the contents beside it can compare it.
+
+    Args:
+        key: the commitment's, which is sealed with the contents.
+    """
+    return mac(key, digest.encode()).hex()
+
+
 class _Payload(msgspec.Struct, array_like=True):
     key: bytes
     contents: bytes

@@ -7,8 +7,9 @@ what it was is the keyed chain of tags, which nobody can forge without the chain
     2  each row's leaf is the hash of its number and body
     3  each row's tag follows from the tag before and the leaf
     4  every checkpoint of ours is signed by us, and the tree of that size has that root
-    5  the newest checkpoint isn't larger than the tree (a cut tail)
-    6  the same for a checkpoint that was kept elsewhere (also finds a history that was signed anew)
+    5  each checkpoint's tag follows from the one before (a removed one)
+    6  the head is the edge of this tree and names its newest checkpoint (a cut tail, with its checkpoints or without)
+    7  the same as 4 for a checkpoint that was kept elsewhere (also finds a history that was signed anew)
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from guiju.ledger import note as notes
 from guiju.ledger.mac import mac
@@ -31,13 +34,33 @@ class Row(NamedTuple):
     tag: bytes
 
 
+class Signed(NamedTuple):
+    """A checkpoint as it is kept."""
+
+    size: int
+    note: str
+    at_ms: int
+    tag: bytes
+
+
+class Edge(NamedTuple):
+    """The head as it is kept: where the ledger ends."""
+
+    size: int
+    hashes: bytes
+    tag: bytes
+    checkpoints: int
+    checkpoint_tag: bytes
+    seal: bytes
+
+
 class Problem(NamedTuple):
     """Something that isn't as it was written."""
 
     number: int
     """The first row that it concerns; -1 where it concerns none in particular."""
     kind: str
-    """`missing`, `inserted`, `changed`, `reordered`, `checkpoint`, `cut`, `rewritten`."""
+    """`missing`, `inserted`, `changed`, `checkpoint`, `head`, `cut`, `rewritten`."""
     sentence: str
 
 
@@ -51,6 +74,11 @@ def next_tag(key: bytes, before: bytes, leaf: bytes) -> bytes:
     return mac(key, before + leaf)
 
 
+def row_seal(key: bytes, table: str, *columns: object) -> bytes:
+    """The keyed hash of a row that is no entry: a checkpoint, the head, how far a segment was taken."""
+    return mac(key, msgspec.msgpack.encode([table, *columns]))
+
+
 class Proof(NamedTuple):
     """What came of it."""
 
@@ -60,18 +88,24 @@ class Proof(NamedTuple):
 
 
 def verify(
-    rows: Iterable[Row], chain_key: bytes, checkpoints: Sequence[str], public: bytes, elsewhere: str | None = None
+    rows: Iterable[Row],
+    chain_key: bytes,
+    checkpoints: Sequence[Signed],
+    public: bytes,
+    elsewhere: str | None = None,
+    head: Edge | None = None,
 ) -> Proof:
     """The whole proof.
 
     Args:
         rows: in order of `index`.
-        checkpoints: our own signed notes, any order.
+        checkpoints: our own, in the order in which they were signed.
         public: the key that signs them.
         elsewhere: a note that was kept outside.
+        head: None where there is none, as in an empty ledger.
     """
     problems: list[Problem] = []
-    signed = list(_signed(checkpoints, public, problems))
+    signed = list(_signed(checkpoints, chain_key, public, problems))
     if elsewhere is not None:
         try:
             signed.append(("elsewhere", notes.verify(elsewhere, public)))
@@ -103,17 +137,46 @@ def verify(
             )
             problems.append(Problem(frontier.size, "cut", text))
             break
+    problems += _edge(head, frontier, tag, checkpoints, chain_key)
     return Proof(frontier.size, frontier.root, problems)
 
 
 def _signed(
-    checkpoints: Sequence[str], public: bytes, problems: list[Problem]
+    checkpoints: Sequence[Signed], chain_key: bytes, public: bytes, problems: list[Problem]
 ) -> Iterator[tuple[str, notes.Checkpoint]]:
-    for text in checkpoints:
+    before = b""
+    for row in checkpoints:
+        if row.tag != row_seal(chain_key, "checkpoint", before, row.size, row.note, row.at_ms):
+            text = f"the checkpoint of {row.size} entries was changed, or the one before it is missing"
+            problems.append(Problem(row.size, "checkpoint", text))
+        before = row.tag
         try:
-            yield "ours", notes.verify(text, public)
+            found = notes.verify(row.note, public)
         except notes.BadNote as problem:
-            problems.append(Problem(-1, "checkpoint", f"a checkpoint of ours: {problem}"))
+            problems.append(Problem(row.size, "checkpoint", f"our checkpoint of {row.size} entries: {problem}"))
+            continue
+        yield "ours", found
+
+
+def _edge(
+    head: Edge | None, frontier: Frontier, tag: bytes, checkpoints: Sequence[Signed], chain_key: bytes
+) -> Iterator[Problem]:
+    if head is None:
+        if frontier.size:
+            yield Problem(-1, "head", "the head, which says where the ledger ends, is missing")
+        return
+    if head.size > frontier.size:
+        text = f"the head names {head.size} entries; only {frontier.size} are there: the tail was cut"
+        yield Problem(frontier.size, "cut", text)
+    elif head.size < frontier.size:
+        yield Problem(head.size, "inserted", f"entry {head.size} stands behind the ledger's end: inserted")
+    elif (head.hashes, head.tag) != (b"".join(frontier.hashes), tag):
+        yield Problem(-1, "head", "the head isn't the edge of these entries: it was changed, or they were")
+    if head.checkpoints != len(checkpoints) or head.checkpoint_tag != (checkpoints[-1].tag if checkpoints else b""):
+        text = f"{head.checkpoints} checkpoints were signed, {len(checkpoints)} are there, or the newest is another"
+        yield Problem(-1, "checkpoint", text)
+    if head.seal != row_seal(chain_key, "head", *head[:-1]):
+        yield Problem(-1, "head", "the head, which says where the ledger ends, was changed")
 
 
 def _name(row: Row, leaf: bytes, follows: bool) -> Problem:

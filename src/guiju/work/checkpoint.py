@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import os
+
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
 
 from guiju import clock
+from guiju.control.records import actions
 from guiju.control.records.models import Checkpoint, Head
-from guiju.ledger import note, tree
+from guiju.ledger import note
+from guiju.ledger.verify import row_seal
 
 ORIGIN = "guiju/ledger"
 
 
 def sign_if_grown() -> bool:
     """Sign the tree as it stands, where it has grown since the last checkpoint."""
-    head = Head.objects.filter(pk=1).first()
-    if head is None or not head.size or Checkpoint.objects.filter(size=head.size).exists():
+    if not Head.objects.filter(size__gt=_signed()).exists():
         return False
-    stored = bytes(head.hashes)
-    frontier = tree.Frontier(head.size, [stored[i : i + 32] for i in range(0, len(stored), 32)])
-    text = note.sign(note.Checkpoint(ORIGIN, head.size, frontier.root), settings.KEYRING.ledger)
-    Checkpoint.objects.get_or_create(size=head.size, defaults={"note": text, "at_ms": clock.epoch_ms()})
+    with transaction.atomic():
+        head = actions.lock_head()
+        if head.size <= _signed():
+            return False  # another process was first
+        at_ms = clock.epoch_ms()
+        root = actions.frontier_of(head).root
+        text = note.sign(note.Checkpoint(ORIGIN, head.size, root), settings.KEYRING.ledger)
+        tag = row_seal(settings.KEYRING.chain, "checkpoint", bytes(head.checkpoint_tag), head.size, text, at_ms)
+        Checkpoint.objects.create(size=head.size, note=text, at_ms=at_ms, tag=tag)
+        head.checkpoints, head.checkpoint_tag = head.checkpoints + 1, tag
+        actions.save_head(head)
     folder = settings.GUIJU.home / "ledger"
     folder.mkdir(exist_ok=True)
-    draft = folder / ".checkpoint"
+    draft = folder / f".checkpoint.{os.getpid()}"
     draft.write_text(text, encoding="utf-8")
     draft.replace(folder / "checkpoint")
     return True
+
+
+def _signed() -> int:
+    return Checkpoint.objects.aggregate(m=Max("size"))["m"] or 0

@@ -7,6 +7,7 @@ once no segment of that day remains, so that what stands nowhere else can't be r
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 from django.conf import settings
@@ -14,8 +15,9 @@ from django.db import transaction
 
 from guiju import clock
 from guiju.control.records import actions
-from guiju.control.records.models import DrainOffset, Entry
+from guiju.control.records.models import DrainOffset, Entry, Exchange
 from guiju.journal import claim, reader
+from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
 from guiju.journal.segment import Header, Record
 from guiju.ledger import entries, seal
@@ -31,7 +33,10 @@ class Overtaken(Exception):
 
 
 class Drainer:
-    """Drains every segment that lies on this machine."""
+    """Drains every segment that lies on this machine.
+
+    What isn't as it was written is not taken, stays where it is, and is told once; `guiju ledger verify` names it.
+    """
 
     def __init__(self, folder: Path, keyring: Keyring) -> None:
         self._folder, self._keyring = folder, keyring
@@ -39,12 +44,13 @@ class Drainer:
         self._cursors: dict[Path, reader.Cursor] = {}
         self._data_keys: dict[Path, bytes] = {}
         self._told: set[Path] = set()
+        """Segments with something wrong."""
 
     def run_once(self) -> int:
         """Take what is new; returns how many entries."""
         taken = 0
         found = list(reader.segments(self._folder))
-        newest = {(s.node, s.worker): s.sequence for s in found}  # sorted: the last one wins
+        following = {a: b for a, b in pairwise(found) if (a.node, a.worker) == (b.node, b.worker)}
         for segment in found:
             size = segment.path.stat().st_size
             if self._sizes.get(segment.path) != size:
@@ -54,50 +60,73 @@ class Drainer:
                     _log.warning("%s", told)
                     continue
                 self._sizes[segment.path] = size
-            if segment.sequence < newest[segment.node, segment.worker]:
-                taken += self._leave(segment)
+            if segment in following:
+                self._leave(segment, following[segment])
         return taken
 
     def _drain(self, segment: reader.Segment) -> int:
         cursor = self._cursors.setdefault(segment.path, reader.Cursor(segment.path, self._keyring.chain))
         read = cursor.read()
-        if read.tampered is not None and segment.path not in self._told:
-            self._told.add(segment.path)
-            _log.error(
-                "journal=tampered segment=%s record=%s problem=%s",
-                segment.path,
-                read.tampered.record,
-                read.tampered.problem,
-            )
+        if read.tampered is not None:
+            self._tell(segment, f"record={read.tampered.record} problem={read.tampered.problem}")
+        if read.records:
+            RealDisk().settle(segment.path)  # what a power cut could still take back has not happened
         try:
             return self._append(segment, read)
         except BaseException:
             del self._cursors[segment.path]  # what it has read wasn't taken: next time from the beginning
             raise
 
+    def _tell(self, segment: reader.Segment, problem: str) -> None:
+        if segment.path not in self._told:
+            self._told.add(segment.path)
+            _log.error("journal=tampered segment=%s %s", segment.path, problem)
+
     def _append(self, segment: reader.Segment, read: reader.Read) -> int:
-        row, _ = DrainOffset.objects.get_or_create(node=segment.node, worker=segment.worker, sequence=segment.sequence)
+        row = self._row(segment, read)
+        if row is None:
+            return 0
         fresh = [(end, record) for end, record in read.records if end > row.offset]
         for start in range(0, len(fresh), BATCH):
             part = fresh[start : start + BATCH]
-            items = [self._item(segment.path, read.header, record) for _, record in part]
+            items = [item for _, record in part for item in self._items(segment.path, read.header, record)]
             with transaction.atomic():
                 locked = DrainOffset.objects.select_for_update().get(pk=row.pk)
                 if locked.offset != row.offset:
                     raise Overtaken(f"another drainer takes {segment.path}")
                 actions.append(items)
-                locked.offset = row.offset = part[-1][0]
-                locked.save(update_fields=["offset"])
+                row.offset = part[-1][0]
+                actions.save_offset(row)
         return len(fresh)
 
-    def _item(self, path: Path, header: Header | None, record: Record) -> actions.Item:
-        payload = b""
+    def _row(self, segment: reader.Segment, read: reader.Read) -> DrainOffset | None:
+        """How far the segment was taken; None where it mustn't be: a changed row would lose entries, or double them."""
+        if read.header is None or (read.tampered is not None and read.tampered.record == 0):
+            return None
+        row = DrainOffset.objects.filter(segment=read.identity.hex()).first()
+        if row is None:
+            if any(actions.known(record.entry) for _, record in read.records[:1]):
+                self._tell(segment, "problem=it was taken before, but the row that says so is gone")
+                return None
+            row = DrainOffset(
+                segment=read.identity.hex(), node=segment.node, worker=segment.worker, sequence=segment.sequence
+            )
+            actions.save_offset(row)
+        elif bytes(row.seal) != actions.offset_seal(row):
+            self._tell(segment, "problem=the row that says how far it was taken was changed")
+            return None
+        return row
+
+    def _items(self, path: Path, header: Header | None, record: Record) -> list[actions.Item]:
+        payload, lost = b"", []
         if record.sealed and header is not None:
             try:
                 payload = seal.unseal(self._data_key(path, header), record.sealed)
             except seal.CannotOpen:
                 _log.error("journal=unreadable segment=%s: contents of an entry are lost, the entry is kept", path)
-        return actions.Item(record.entry, payload, record.subject)
+                exchange = getattr(entries.decode(record.entry), "exchange", "")
+                lost = [_note("contents.lost", f"{header.node}/{header.worker}", exchange=exchange)]
+        return [actions.Item(record.entry, payload, record.subject), *lost]
 
     def _data_key(self, path: Path, header: Header) -> bytes:
         if path not in self._data_keys:
@@ -107,26 +136,33 @@ class Drainer:
             self._data_keys[path] = seal.unwrap(private, header.wrapped_key)
         return self._data_keys[path]
 
-    def _leave(self, segment: reader.Segment) -> int:
-        """A segment that its worker has left: close what it left open, then delete it."""
-        read = reader.read(segment.path, self._keyring.chain)
+    def _leave(self, segment: reader.Segment, following: reader.Segment) -> None:
+        """A segment that its worker has left for the following one: delete it, once all of it is in the ledger."""
+        if segment.path in self._told:
+            return  # it stays as evidence; `guiju ledger verify` names it
+        chain = self._keyring.chain
+        read = reader.read(segment.path, chain)
         if read.tampered is not None:
-            return 0  # it stays as evidence; `guiju ledger verify` names it
-        row = DrainOffset.objects.get(node=segment.node, worker=segment.worker, sequence=segment.sequence)
-        if read.records and read.records[-1][0] > row.offset:
-            return 0
-        if read.torn:
-            name = f"{segment.node}/{segment.worker}/{segment.sequence}"
-            note = entries.Note(
-                at_ms=clock.epoch_ms(), what="journal.torn", node=name, detail={"bytes": str(read.torn)}
-            )
-            actions.append([actions.Item(entries.encode(note))])
-        mark = segment.path.parent / "last"
-        mark.write_text(str(max(segment.sequence, int(mark.read_text() or 0) if mark.exists() else 0)))
-        segment.path.unlink()
+            return
+        header = reader.header_of(following.path, chain)
+        mark = header.before if header else None
+        if mark and mark.sequence == segment.sequence and not reader.reaches(segment.path, chain, mark):
+            self._tell(segment, "problem=its tail was cut")
+            return
+        with transaction.atomic():
+            row = DrainOffset.objects.select_for_update().filter(segment=read.identity.hex()).first()
+            if read.records and (row is None or read.records[-1][0] > row.offset):
+                return
+            if read.torn and not (row and row.left):
+                actions.append([_note("journal.torn", segment.name, bytes=str(read.torn))])
+            if row is not None:
+                row.left = True
+                actions.save_offset(row)
+                older = DrainOffset.objects.filter(node=row.node, worker=row.worker, sequence__lt=row.sequence)
+                older.filter(left=True).delete()  # the following segment's header tells of this one alone
+        reader.delete(segment, read)
         for known in (self._sizes, self._cursors, self._data_keys):
             known.pop(segment.path, None)
-        return 0
 
     def recover(self) -> int:
         """Exchanges that a worker left open when it died are closed as `interrupted`, once. Returns how many.
@@ -139,7 +175,7 @@ class Drainer:
             with claim.unclaimed(self._folder, node, worker) as dead:
                 self.run_once()
                 name = f"{node}/{worker}"
-                before = clock.epoch_ms() + 1 if dead else _last_start(name)
+                before = None if dead else _last_start(name)
                 found = [
                     entries.Closed(at_ms=clock.epoch_ms(), exchange=exchange, outcome="interrupted")
                     for exchange in open_exchanges(name, before)
@@ -157,26 +193,30 @@ class Drainer:
                 self._keyring.destroy_day(day)
 
 
+def _note(what: str, node: str, **detail: str) -> actions.Item:
+    return actions.Item(entries.encode(entries.Note(at_ms=clock.epoch_ms(), what=what, node=node, detail=detail)))
+
+
 def _last_start(worker: str) -> int:
-    """Epoch milliseconds at which a worker said last that it had started."""
+    """Place in the ledger at which a worker said last that it had started; 0 where it never did."""
     for row in Entry.objects.filter(kind="note", target=worker).order_by("-index").iterator(20):
         note = entries.decode(bytes(row.body))
         if isinstance(note, entries.Note) and note.what == "worker.started":
-            return note.at_ms
+            return int(row.index)
     return 0
 
 
-def open_exchanges(worker: str, before_ms: int) -> list[str]:
-    """Exchanges that this worker opened before that moment and nobody has closed."""
-    from guiju.control.records.models import Exchange
+def open_exchanges(worker: str, before: int | None) -> list[str]:
+    """Exchanges that this worker opened before that place in the ledger and nobody has closed.
 
-    found = []
-    for row in Exchange.objects.filter(outcome="", at_ms__lt=before_ms):
-        opened = Entry.objects.filter(exchange=row.pk, kind="exchange.opened").first()
-        entry = entries.decode(bytes(opened.body)) if opened else None
-        if isinstance(entry, entries.Opened) and entry.node == worker:
-            found.append(row.pk)
-    return found
+    By place and not by time: within a journal entries stand as they were written, and clocks go backwards.
+    """
+    running = Exchange.objects.filter(outcome="").values("id")
+    rows = Entry.objects.filter(kind="exchange.opened", exchange__in=running)
+    if before is not None:
+        rows = rows.filter(index__lt=before)
+    found = [entries.decode(bytes(body)) for body in rows.order_by("index").values_list("body", flat=True)]
+    return [e.exchange for e in found if isinstance(e, entries.Opened) and e.node == worker]
 
 
 def workers_of(folder: Path) -> list[tuple[str, int]]:

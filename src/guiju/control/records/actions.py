@@ -4,17 +4,16 @@ Everything that becomes an entry goes through `append`, in the transaction of wh
 """
 
 import os
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 
-from guiju import clock
 from guiju.control.people.roles import require
-from guiju.control.records.models import Content, Entry, Exchange, Head, SubjectKey
-from guiju.ledger import entries, seal, tree
-from guiju.ledger.verify import leaf_data, next_tag
-from guiju.types import Action
+from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, SubjectKey
+from guiju.ledger import copies, entries, seal, tree
+from guiju.ledger.verify import leaf_data, next_tag, row_seal
 
 
 class Item(NamedTuple):
@@ -31,10 +30,8 @@ def append(items: list[Item]) -> None:
     """Append entries, one database lock: a place in the ledger is given once."""
     if not items:
         return
-    Head.objects.get_or_create(pk=1)
-    head = Head.objects.select_for_update().get(pk=1)
-    stored = bytes(head.hashes)
-    frontier = tree.Frontier(head.size, [stored[i : i + 32] for i in range(0, len(stored), 32)])
+    head = lock_head()
+    frontier = frontier_of(head)
     tag, rows = bytes(head.tag), []
     for item in items:
         leaf = tree.leaf_hash(leaf_data(frontier.size, item.body))
@@ -43,20 +40,55 @@ def append(items: list[Item]) -> None:
         rows.append(
             Entry(
                 index=frontier.size,
-                kind=type(entry).__struct_config__.tag,
-                at_ms=entry.at_ms,
-                exchange=getattr(entry, "exchange", ""),
-                target=entry.node if isinstance(entry, entries.Note) else getattr(entry, "target", ""),
                 body=item.body,
                 leaf=leaf,
                 tag=tag,
+                **copies.columns(entry)._asdict(),
             )
         )
         frontier.add(leaf)
         _project(entry)
     rows = Entry.objects.bulk_create(rows)
     _seal_contents(rows, items)
-    Head.objects.filter(pk=1).update(size=frontier.size, hashes=b"".join(frontier.hashes), tag=tag)
+    head.size, head.hashes, head.tag = frontier.size, b"".join(frontier.hashes), tag
+    save_head(head)
+
+
+def lock_head() -> Head:
+    """The tree's right edge, ours until the transaction ends."""
+    Head.objects.get_or_create(pk=1)
+    return Head.objects.select_for_update().get(pk=1)
+
+
+def frontier_of(head: Head) -> tree.Frontier:
+    """The tree that it is the edge of."""
+    stored = bytes(head.hashes)
+    return tree.Frontier(head.size, [stored[i : i + 32] for i in range(0, len(stored), 32)])
+
+
+def save_head(head: Head) -> None:
+    """Seal and write."""
+    head.seal = row_seal(
+        settings.KEYRING.chain, "head", head.size, head.hashes, head.tag, head.checkpoints, head.checkpoint_tag
+    )
+    head.save()
+
+
+def known(body: bytes) -> bool:
+    """Whether the ledger has this very entry."""
+    return Entry.objects.filter(at_ms=entries.decode(body).at_ms, body=body).exists()
+
+
+def save_offset(row: DrainOffset) -> None:
+    """Seal and write how far a segment was taken."""
+    row.seal = offset_seal(row)
+    row.save()
+
+
+def offset_seal(row: DrainOffset) -> bytes:
+    """What a row's seal must be."""
+    columns = (row.segment, row.node, row.worker, row.sequence, row.offset, row.left)
+    return row_seal(settings.KEYRING.chain, "offset", *columns)
 
 
 def _seal_contents(rows: list[Entry], items: list[Item]) -> None:
@@ -77,48 +109,37 @@ def _seal_contents(rows: list[Entry], items: list[Item]) -> None:
 def subject_key(subject: str) -> tuple[SubjectKey, bytes]:
     """A subject's key, made at first sight; b"" once it was erased."""
     record = SubjectKey.objects.filter(subject=subject).first()
-    purpose = f"subject:{subject}".encode()
     if record is None:
         key = os.urandom(seal.KEY)
-        wrapped = seal.seal(settings.KEYRING.master, os.urandom(seal.NONCE), key, purpose)
+        wrapped = seal.seal(settings.KEYRING.master, os.urandom(seal.NONCE), key, f"subject:{subject}".encode())
         return SubjectKey.objects.create(subject=subject, wrapped=wrapped), key
     if record.erased_at is not None:
         return record, b""
-    return record, seal.unseal(settings.KEYRING.master, bytes(record.wrapped), purpose)
+    return record, unwrap(record)
+
+
+def unwrap(record: SubjectKey) -> bytes:
+    """The key itself. Raises: seal.CannotOpen where the row was changed."""
+    return seal.unseal(settings.KEYRING.master, bytes(record.wrapped), f"subject:{record.subject}".encode())
 
 
 def _project(entry: entries.Entry) -> None:
     """The row that people search."""
     if isinstance(entry, entries.Opened):
-        Exchange.objects.update_or_create(
-            id=entry.exchange,
-            defaults={
-                "at_ms": entry.at_ms,
-                "door": entry.door,
-                "app": entry.app,
-                "service": entry.service,
-                "subject": entry.subject,
-                "model": entry.model[:200],
-                "action": entry.action.value,
-                "observe": entry.observe,
-                "classes": _classes(entry.texts, ""),
-            },
-        )
+        found = copies.begin(entry).plain()
+        Exchange.objects.update_or_create(id=found.pop("id"), defaults=found)
     elif isinstance(entry, entries.Closed):
         row = Exchange.objects.filter(pk=entry.exchange).first()
         if row is None:
             return
-        row.action = max(Action(row.action), entry.action, key=lambda a: a.severity).value
-        row.outcome, row.total_ms = entry.outcome, entry.total_ms
-        row.input_tokens, row.output_tokens = entry.input_tokens, entry.output_tokens
-        row.classes = _classes(entry.texts, row.classes)
-        row.queue = entry.queue
-        row.save()
+        found = found_of(row)
+        found.end(entry)
+        Exchange(**found.plain()).save(force_update=True)
 
 
-def _classes(texts: tuple[entries.Reviewed, ...], known: str) -> str:
-    found = {j.finding.cls for t in texts for j in t.judged} | set(known.split())
-    return f" {' '.join(sorted(found))} "[:500] if found else ""
+def found_of(row: Exchange) -> copies.Found:
+    """A row as the ledger's rooms know it."""
+    return copies.Found(**{name: getattr(row, name) for name in copies.Found.__struct_fields__})
 
 
 @transaction.atomic
@@ -145,9 +166,7 @@ def open_content(content: Content, commitment: str) -> bytes:
     """A content's bytes; b"" once its subject was erased. Raises: seal.CannotOpen where it was changed."""
     if content.key.erased_at is not None:
         return b""
-    purpose = f"subject:{content.key.subject}".encode()
-    key = seal.unseal(settings.KEYRING.master, bytes(content.key.wrapped), purpose)
-    return seal.open_payload(seal.unseal(key, bytes(content.sealed)), commitment)
+    return seal.open_payload(seal.unseal(unwrap(content.key), bytes(content.sealed)), commitment)
 
 
 @transaction.atomic
@@ -157,6 +176,6 @@ def erase_subject(subject: str, *, by, reason: str) -> None:
 
     require(by, "people.change")
     record, _ = subject_key(subject)
-    record.wrapped, record.erased_at = os.urandom(len(record.wrapped)), clock.now()
+    at_ms = audit.record("subjects.erase", by=by, target=subject, reason=reason)
+    record.wrapped, record.erased_at = b"", datetime.fromtimestamp(at_ms / 1000, UTC)
     record.save()
-    audit.record("subjects.erase", by=by, target=subject, reason=reason)

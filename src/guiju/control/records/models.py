@@ -29,6 +29,13 @@ class Head(models.Model):
     size = models.BigIntegerField(default=0)
     hashes = models.BinaryField(default=b"")
     tag = models.BinaryField(default=b"")
+    """Of the last entry."""
+    checkpoints = models.BigIntegerField(default=0)
+    """How many were signed."""
+    checkpoint_tag = models.BinaryField(default=b"")
+    """Of the last of them."""
+    seal = models.BinaryField(default=b"")
+    """Keyed hash of all of it (ledger/verify.py: head_seal)."""
 
 
 class SubjectKey(models.Model):
@@ -36,6 +43,7 @@ class SubjectKey(models.Model):
 
     subject = models.CharField(max_length=120, unique=True)
     wrapped = models.BinaryField()
+    """Empty once it was destroyed."""
     erased_at = models.DateTimeField(null=True)
 
 
@@ -79,15 +87,23 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(unique=True)
     note = models.TextField()
     at_ms = models.BigIntegerField()
+    tag = models.BinaryField(default=b"")
+    """Keyed chain, as an entry's: over the tag before and the row (ledger/verify.py: checkpoint_tag)."""
 
 
 class DrainOffset(models.Model):
     """How far each journal segment has been taken into the ledger."""
 
+    segment = models.CharField(max_length=32, unique=True)
+    """Tag of the segment's header, hex: no other segment has it, whatever its name."""
     node = models.CharField(max_length=80)
     worker = models.IntegerField()
     sequence = models.BigIntegerField()
     offset = models.BigIntegerField(default=0)
+    left = models.BooleanField(default=False)
+    """Nothing more will come: the segment may be gone."""
+    seal = models.BinaryField(default=b"")
+    """Keyed hash of all of it (ledger/verify.py: offset_seal)."""
 
     class Meta:
-        unique_together = [("node", "worker", "sequence")]
+        indexes = [models.Index(fields=["node", "worker", "sequence"])]

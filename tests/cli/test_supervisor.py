@@ -65,10 +65,20 @@ def test_it_writes_what_a_child_says_to_its_log(desk: Desk):
     assert desk.echoed == []
 
 
+def test_a_full_disk_ends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_log", full)
+    child = desk.python("talker", "print('hello', flush=True)\n" + FOREVER)
+    desk.until(lambda: "hello" in child.tail)
+    assert child.running
+
+
 def test_it_echoes_a_childs_errors(desk: Desk):
-    desk.python("gateway", f"print('level=info fine\\nlevel=error journal full', flush=True)\n{FOREVER}")
+    desk.python("gateway", f"print('level=info fine\\nlevel=ERROR journal full', flush=True)\n{FOREVER}")
     desk.until(lambda: bool(desk.echoed))
-    assert desk.echoed == ["gateway: level=error journal full"]
+    assert desk.echoed == ["gateway: level=ERROR journal full"]
 
 
 def test_it_starts_a_crashed_child_again_and_says_what_it_said_last(desk: Desk):

@@ -1,4 +1,4 @@
-"""guiju.control.internal: a worker is waited for as long as it lives, and no longer."""
+"""guiju.control.internal: a worker is waited for as long as it lives, heard yet or not, and no longer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import pytest
 from django.test import RequestFactory
 
+from guiju import clock
 from guiju.control import internal, publish
 
 
@@ -32,3 +33,27 @@ def test_a_worker_that_hangs_up_in_its_poll_is_waited_for_no_more(poll):
         assert internal.live() == {}
 
     asyncio.run(story())
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(internal, "workers", {})
+
+
+def say(worker: str, have: int) -> None:
+    internal.workers[worker] = {"have": have, "seen_ms": clock.epoch_ms(), "late": 0, "stats": {}}
+
+
+def test_a_worker_that_was_not_heard_yet_is_waited_for(heard: None):
+    assert internal.behind(3, {"node1/0", "node1/1"}) == ["node1/0", "node1/1"]
+    say("node1/0", 3)
+    assert internal.behind(3, {"node1/0", "node1/1"}) == ["node1/1"]
+    say("node1/1", 4)
+    assert internal.behind(3, {"node1/0", "node1/1"}) == []
+
+
+def test_a_dead_worker_of_this_machine_is_not_waited_for(heard: None):
+    say("node1/0", 2)
+    assert internal.behind(3, set()) == []
+    say("elsewhere/0", 2)
+    assert internal.behind(3, set()) == ["elsewhere/0"]

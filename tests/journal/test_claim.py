@@ -14,11 +14,12 @@ from guiju.errors import SettingError
 from guiju.journal import claim
 
 
-def test_a_second_worker_of_that_number_is_refused(tmp_path: Path):
+def test_a_second_worker_of_that_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(claim, "PATIENCE", 0.1)
     first = claim.claim(tmp_path, "n", 0)
     claim.claim(tmp_path, "n", 1)
     with pytest.raises(SettingError, match="worker 0 of n runs already"):
-        claim.claim(tmp_path, "n", 0, patience=0.1)
+        claim.claim(tmp_path, "n", 0)
     assert claim.claimed(tmp_path) == {"n/0", "n/1"}
     os.close(first)
     assert claim.claimed(tmp_path) == {"n/1"}
@@ -46,11 +47,11 @@ def test_who_only_looks_keeps_no_worker_from_its_start(tmp_path: Path):
 
 
 def test_who_runs_here_is_known_from_the_locks(tmp_path: Path):
-    assert claim.claimed(tmp_path) == []
+    assert claim.claimed(tmp_path) == set()
     held = claim.claim(tmp_path, "node1", 0)
     gone = claim.claim(tmp_path, "node1", 1)
-    assert claim.claimed(tmp_path) == ["node1/0", "node1/1"]
+    assert claim.claimed(tmp_path) == {"node1/0", "node1/1"}
     os.close(gone)
-    assert claim.claimed(tmp_path) == ["node1/0"]
+    assert claim.claimed(tmp_path) == {"node1/0"}
     os.close(held)
-    assert claim.claimed(tmp_path) == []
+    assert claim.claimed(tmp_path) == set()

@@ -100,7 +100,7 @@ def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[st
                 _keep(config)
                 return []
             if clock.monotonic() >= until:
-                return running
+                return sorted(running)
             time.sleep(0.1)
 
 

@@ -183,7 +183,7 @@ class Supervisor:
         self._log(child, data)
         for line in data.decode("utf-8", "replace").splitlines():
             child.tail.append(line)
-            if "level=error" in line or "level=critical" in line:
+            if "level=error" in line.lower() or "level=critical" in line.lower():
                 self._echo(f"{child.name}: {line}")
 
     def _log(self, child: Child, data: bytes) -> None:

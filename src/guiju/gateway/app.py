@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from urllib.parse import unquote
 
 import msgspec
@@ -96,7 +97,8 @@ class App:
             )
             call.answer(200 if ready else 503, body, [])
         elif path == "/metrics":
-            self.save_counts()
+            with suppress(OSError):  # a full disk: the figures of a moment ago
+                self.save_counts()
             body = telemetry.exposition(telemetry.load(self._gateway.config.run / "metrics"))
             call.answer(200, body, [], "text/plain; version=0.0.4; charset=utf-8")
         elif path == "/v1/models" or path.startswith(_MODEL):

@@ -98,13 +98,17 @@ async def _tell(journal: Journal, note: entries.Note) -> None:
 
 async def _watch(gateway: Gateway, app: App, control: object) -> None:
     """Once a second: late upstreams, free disk, counts on disk; once a minute: rejections without a key."""
-    disk, seconds = RealDisk(), 0
+    disk, seconds, low = RealDisk(), 0, False
     while True:
         compiled = gateway._compiled
         for pool in compiled.pools.values() if compiled else ():
             pool.sweep()
         try:
             gateway.disk_free = disk.free(gateway.config.home)
+            was_low, low = low, gateway.disk_free < gateway.config["disk.warn_bytes"]
+            if low and not was_low:
+                limit = gateway.config["disk.stop_bytes"]
+                _log.error("disk=low free=%s: below %s bytes new exchanges are refused", gateway.disk_free, limit)
             app.save_counts()
         except OSError as problem:
             _log.error("disk=failing problem=%s", problem)

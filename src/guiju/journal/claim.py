@@ -32,7 +32,7 @@ def _lock(folder: Path) -> int | None:
     return fd
 
 
-def claim(journal: Path, node: str, worker: int, patience: float = 5.0) -> int:
+def claim(journal: Path, node: str, worker: int) -> int:
     """Take a worker's folder for as long as this process lives. Returns the lock's file descriptor.
 
     Raises:
@@ -50,15 +50,15 @@ def claim(journal: Path, node: str, worker: int, patience: float = 5.0) -> int:
     return fd
 
 
-def claimed(journal: Path) -> list[str]:
+def claimed(journal: Path) -> set[str]:
     """Workers that run on this machine, as `node/worker`."""
-    running = []
-    for lock in sorted(journal.glob("*/*/lock")):
+    running = set()
+    for lock in journal.glob("*/*/lock"):
         with lock.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                running.append(f"{lock.parent.parent.name}/{lock.parent.name}")
+                running.add(f"{lock.parent.parent.name}/{lock.parent.name}")
     return running
 
 

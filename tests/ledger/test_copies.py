@@ -15,7 +15,9 @@ def test_an_exchange_is_what_its_two_entries_say_together():
     opened = entries.Opened(at_ms=1, exchange="ex_1", app="demo", action=Action.REFUSE, texts=reviewed("I.mobile"))
     found = copies.begin(opened)
     assert (found.outcome, found.action, found.classes) == ("", "refuse", " I.mobile ")
-    closed = entries.Closed(at_ms=2, exchange="ex_1", outcome="masked", action=Action.MASK, texts=reviewed("A.1.h.drugs"))
+    closed = entries.Closed(
+        at_ms=2, exchange="ex_1", outcome="masked", action=Action.MASK, texts=reviewed("A.1.h.drugs")
+    )
     found.end(closed)
     assert (found.outcome, found.action, found.classes) == ("masked", "refuse", " A.1.h.drugs I.mobile ")
     assert found.plain()["id"] == "ex_1"

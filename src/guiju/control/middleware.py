@@ -23,5 +23,7 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         response["content-security-policy"] = _ADMIN if request.path.startswith("/console/registers/") else _POLICY
+        if request.path.startswith("/console/"):
+            response.setdefault("cache-control", "no-store")  # contents and keys mustn't outlive the session
         response["permissions-policy"] = "camera=(), microphone=(), geolocation=()"
         return response

@@ -154,7 +154,7 @@ TIME_ZONE = "Asia/Shanghai"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [HERE / "static"]
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 3600
+WHITENOISE_MAX_AGE = 60  # asked again after a minute: a page mustn't run with scripts of the version before
 
 LOGGING = {
     "version": 1,

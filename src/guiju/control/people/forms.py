@@ -1,20 +1,11 @@
-"""What people may type about people; forms of allauth, as far as ours differ."""
+"""What people may type about people."""
 
-from allauth.account.forms import LoginForm
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from guiju.control.people.models import User
 from guiju.control.people.roles import AUDITOR, NAMES
-
-
-class Login(LoginForm):
-    """Without the link to a reset by mail: nobody gets mail here."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = ""
 
 
 class Invitation(forms.Form):

@@ -2,6 +2,7 @@
 
 from allauth.account.utils import perform_login
 from django.contrib import messages
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -13,6 +14,11 @@ from guiju.control.people.middleware import has_second_factor
 from guiju.control.people.models import User
 from guiju.control.people.roles import NAMES
 from guiju.control.records import queries
+
+
+def nothing(request, *_):
+    """Where allauth would send mail or let people in by themselves: neither is done here. Raises: Http404."""
+    raise Http404
 
 
 @require_http_methods(["GET", "POST"])

@@ -212,7 +212,7 @@ def import_lexicon(request):
     return render(request, "policies/import.html", context)
 
 
-def _draft(request, name, csv, context, by_hand):
+def _draft(request, name, csv, context, what):
     """Try a changed list on samples, or put it in force: only what was tried just so, and as it was tried.
 
     Returns: the answer that leads on, or None: the page is shown again.
@@ -223,12 +223,12 @@ def _draft(request, name, csv, context, by_hand):
         context["problem"] = _("Give at least one sample text to try it on.")
         return None
     if request.POST.get("verb") == "save" and request.POST.get("tried_as") == mark:
-        actions.import_lexicon(name, csv, by=request.user, reason=by_hand)
+        actions.import_lexicon(name, csv, by=request.user, reason=what)
         messages.success(request, _("In force: every gateway worker has it within a second."))
         return redirect("lexicons:item", name=name)
     if request.POST.get("verb") == "save":
         context["problem"] = _("This was changed after it was tried: here is what it would decide now.")
-    policy = _policy_of(request.POST.get("exchange", ""))
+    policy = _policy_of(context["exchange"])
     context["tried"] = _tried(request, policy.yaml, (name, actions.blob_of(csv, name)))
     context["tried_as"] = mark
     return None
@@ -260,7 +260,7 @@ def _term(lexicon, number, exchange):
 @needs("lexicons.edit")
 def mistake(request):
     """ "This was a mistake": an allow-phrase for a term, or the term taken out, tried on samples before it acts."""
-    given = request.POST if request.method == "POST" else request.GET
+    given = request.GET.dict() | request.POST.dict()  # the address says which: it can be opened anew
     rule = given.get("rule", "")
     name, _sep, number = rule.partition(":")
     row = get_object_or_404(Lexicon, name=name)
@@ -293,7 +293,7 @@ def mistake(request):
 @needs("lexicons.edit")
 def term(request):
     """A term that was missing, tried on samples before it acts."""
-    given = request.POST if request.method == "POST" else request.GET
+    given = request.GET.dict() | request.POST.dict()
     opened = given.get("verb") not in ("try", "save")
     initial = {k: given.get(k, "") for k in ("lexicon", "term", "cls")} | {"origin": request.user.get_username()}
     form = TermForm(None if opened else given, initial=initial, language=_language(request))

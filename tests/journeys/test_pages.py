@@ -198,6 +198,16 @@ class TestChat:
         self.say(page, "你好")
         expect(page.locator(".turn.assistant").last).to_contain_text("Yousaid:你好")
 
+    def test_a_long_conversation_still_goes_on(self, upstream: Upstream, page: Page):
+        for text in ("甲" * 20_000, "乙" * 20_000, "丙"):
+            self.say(page, text)
+            expect(page.locator(".turn.assistant").last).to_contain_text(f"Yousaid:{text[:50]}")
+            expect(page.locator("#stop")).to_be_hidden()
+        asked = upstream.asked[-1]["messages"]
+        assert asked[-1]["content"] == "丙"
+        assert asked[0]["role"] == "user"
+        assert sum(len(m["content"]) for m in asked) <= 24_000
+
     def test_what_fails_says_why_and_can_be_tried_again(self, upstream: Upstream, page: Page):
         upstream.says["出错"] = (500, b'{"error":{"message":"boom"}}')
         self.say(page, "出错")

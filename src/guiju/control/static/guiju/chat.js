@@ -5,7 +5,7 @@ import { ask, Failed, read, thumb } from "./service.js";
 
 const byId = (id) => document.getElementById(id);
 const words = byId("words").dataset;
-const REMEMBERED = 24_000; // characters of a conversation that go with a question: models have an end
+const REMEMBERED = Number(document.body.dataset.remembered); // characters that go with a question: models have an end
 const AGAIN_MS = 5_000;
 const A_DAY_MS = 86_400_000;
 const SPOKEN = 1_500; // characters of an answer that are read out
@@ -190,7 +190,9 @@ function history(turns) {
   });
   let room = REMEMBERED;
   const first = asked.findLastIndex((turn) => (room -= turn.text.length) < 0) + 1;
-  return asked.slice(Math.min(first, asked.length - 1)).map((turn) => ({ role: turn.role, content: turn.text }));
+  const kept = asked.slice(Math.min(first, asked.length - 1));
+  if (kept[0].role !== "user") kept.shift(); // an answer without its question
+  return kept.map((turn) => ({ role: turn.role, content: turn.text }));
 }
 async function answer(conversation) {
   const messages = history(conversation.turns);

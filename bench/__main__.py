@@ -1,4 +1,7 @@
-"""Run it: `make bench`, `make bench ARGS='--quick'`, `make bench ARGS=--json`."""
+"""Run it: `make bench`, `make bench ARGS='--quick'`, `make bench ARGS=--json`.
+
+Review alone first, then the gateway beside nginx.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import time
 import uvloop
 
 import services
-from bench import client, machines
+from bench import client, machines, review
 from bench.upstream import PIECES
 
 TERMS = 20_000
@@ -79,10 +82,15 @@ def main() -> int:
     if services.nginx() is None:
         print("nginx is missing: sudo apt install nginx", file=sys.stderr)
         return 3
+    alone = review.measure(options.quick)
     found = rounds(options.quick)
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(found | {"review": alone}))
         return 0
+    print("Review alone: every shipped detector under the default policy, and so many terms more.\n")
+    for key, value in alone.items():
+        print(f"{key:32}{value:12.2f}")
+    print()
     print(f"Governed: authentication, review of {TERMS} terms in and out, label, durable record.")
     print("Beside it nginx, which passes through.\n")
     print(f"{'':24}{'nginx':>12}{'guiju':>12}{'ratio':>9}")

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
 import services
 
 CHINESE = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也"
@@ -106,7 +104,9 @@ def nginx(model: int) -> Iterator[tuple[int, list[int]]]:
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, upstream=model, port=port))
     with running([services.nginx() or "nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)]) as process:
         wait(port)
-        yield port, children(process.pid)
+        while len(pids := children(process.pid)) < 2:  # the master listens before its worker is there
+            time.sleep(0.01)
+        yield port, pids
 
 
 class Gateway:

@@ -5,7 +5,7 @@
 
 Needs nothing but Python with its venv module: pip installs from requirements/*.lock with hashes. A stamp in .venv holds
 a digest of those files, so that the next run starts at once. Exit codes: 0 done, 1 an installation failed, 3 this
-machine or folder isn't fit, with a sentence that says what to do.
+machine or folder isn't fit, 130 interrupted, each with a sentence that says what to do, in the terminal's language.
 """
 
 import hashlib
@@ -57,26 +57,42 @@ def main(kind):
             return 1
         with open(stamp(kind), "w") as file:
             file.write(digest)
-        say(f"Installed in {time.monotonic() - started:.0f} s.")
+        seconds = time.monotonic() - started
+        say(words(f"Installed in {seconds:.0f} s.", f"安装完成，用时 {seconds:.0f} 秒。"))
         return 0
     except Unfit as problem:
         say(str(problem))
         return 3
+    except KeyboardInterrupt:
+        say(words("\nInterrupted. Run make again to go on.", "\n已中断。再次运行 make 即可继续。"))
+        return 130
 
 
 def check_python():
     """Raises: Unfit, where this interpreter is too old or can't make environments."""
     if sys.version_info < OLDEST:
         newer = [name for name in ("python3.13", "python3.12", "python3.11") if works(name)]
-        remedy = f"make PYTHON={newer[0]} run" if newer else "install a newer one, then: make PYTHON=python3.12 run"
-        have = f"{sys.executable} is {sys.version.split()[0]}"
-        raise Unfit(f"Guiju needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {have}. To go on: {remedy}")
+        oldest, have = f"{OLDEST[0]}.{OLDEST[1]}", sys.version.split()[0]
+        command = f"make PYTHON={newer[0] if newer else 'python3.12'} run"
+        raise Unfit(
+            words(
+                f"Guiju needs Python {oldest} or newer; {sys.executable} is {have}. "
+                + (f"To go on: {command}" if newer else f"Install a newer one, then: {command}"),
+                f"规矩需要 Python {oldest} 或更新的版本；{sys.executable} 是 {have}。"
+                + (f"请改用：{command}" if newer else f"请先安装较新的版本，再运行：{command}"),
+            )
+        )
     try:
         import ensurepip  # noqa: F401 — Debian leaves it out of python3; venv exists but can't bring pip
         import venv  # noqa: F401
     except ImportError:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        raise Unfit(f"Python's venv module is missing. Run: sudo apt install {package} (or python3-venv)") from None
+        raise Unfit(
+            words(
+                f"Python's venv module is missing. Run: sudo apt install {package} (or python3-venv)",
+                f"缺少 Python 的 venv 模块。请运行：sudo apt install {package}（或 python3-venv）",
+            )
+        ) from None
 
 
 def works(python):
@@ -92,9 +108,13 @@ def check_folder():
             pass
         os.unlink(probe)
     except OSError as problem:
+        folder = os.path.dirname(probe)
         raise Unfit(
-            f"{os.path.dirname(probe)} can't be written ({problem.strerror}). "
-            "Clone Guiju into a folder of yours, or change the folder's owner."
+            words(
+                f"{folder} can't be written ({problem.strerror}). "
+                "Clone Guiju into a folder of yours, or change the folder's owner.",
+                f"无法写入 {folder}（{problem.strerror}）。请把规矩克隆到您自己的文件夹，或更改该文件夹的所有者。",
+            )
         ) from None
 
 
@@ -131,11 +151,16 @@ def make_venv():
         told = ""
     if told == f"{sys.version}\n{VENV}\n":
         return
-    say(f"Making .venv with Python {sys.version.split()[0]}")
+    version = sys.version.split()[0]
+    say(words(f"Making .venv with Python {version}", f"正在用 Python {version} 建立 .venv"))
     command = [sys.executable, "-m", "venv", "--clear", VENV]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise Unfit(f"python3 -m venv failed:\n{done.stdout.strip()}")
+        said = done.stdout.strip()
+        reason = (
+            full_disk() if no_space(said) else words("python3 -m venv failed:", "python3 -m venv 失败：") + f"\n{said}"
+        )
+        raise Unfit(reason)
 
 
 def install(title, arguments):
@@ -153,12 +178,38 @@ def install(title, arguments):
             progress.read(line.strip())
     progress.end(pip.returncode == 0)
     if pip.returncode:
-        say("\n".join(tail))
-        say(
-            f"\npip could not install {title}. Without a way to pypi.org, point pip at a mirror: "
-            "export PIP_INDEX_URL=https://…/simple, then run make again."
-        )
+        say(failure(title, tail))
     return pip.returncode == 0
+
+
+def failure(title, tail):
+    """What a person can do about a pip that ended with an error; what it said itself where that is all there is."""
+    said = "\n".join(tail)
+    if no_space(said):
+        return full_disk()
+    mirror = "export PIP_INDEX_URL=https://pypi.tuna.tsinghua.edu.cn/simple"
+    if re.search("Failed to establish a new connection|ConnectTimeout|Read timed out|ProxyError|ConnectionReset", said):
+        return words(
+            "The packages can't be fetched: there is no way from here to pypi.org (or to the index that pip is set to). "
+            "Connect this machine, or name a mirror, as\n  " + mirror + "\nand run make again.",
+            "无法下载软件包：本机连不上 pypi.org（或 pip 所设的软件源）。请联网，或换用镜像，例如\n  "
+            + mirror
+            + "\n然后重新运行 make。",
+        )
+    return said + "\n\n" + words(f"pip could not install: {title}.", f"pip 未能安装：{title}。")
+
+
+def no_space(said):
+    """Whether a full disk was the reason."""
+    return "No space left on device" in said or "Disk quota exceeded" in said
+
+
+def full_disk():
+    """The sentence for it."""
+    return words(
+        f"The disk of {ROOT} or of the temporary files is full; about 600 MB are needed. Make room, then run make again.",
+        f"{ROOT} 或临时文件所在的磁盘已满；大约需要 600 MB。请腾出空间后重新运行 make。",
+    )
 
 
 def count(lock):
@@ -187,7 +238,9 @@ class Progress:
     def read(self, line):
         """Take a line of pip's."""
         word, _, rest = line.partition(" ")
-        if word in ("Collecting", "Processing", "Obtaining"):
+        if line.startswith("Requirement already satisfied"):
+            self.seen += 1
+        elif word in ("Collecting", "Processing", "Obtaining"):
             self.seen += 1
             self.show(package(rest), worth_a_line=self.seen % 10 == 0)
         elif word == "Downloading":
@@ -196,7 +249,7 @@ class Progress:
             if large:
                 self.show(f"{package(rest)}, {size.group(1)}", worth_a_line=True)
         elif line.startswith("Installing collected"):
-            self.show("unpacking", worth_a_line=True)
+            self.show(words("unpacking", "正在解包"), worth_a_line=True)
 
     def show(self, what, worth_a_line):
         """Say what is being done; where lines can't be changed, only now and then."""
@@ -223,12 +276,18 @@ class Progress:
         if self.live:
             self.clock.join()
             sys.stderr.write("\r\x1b[K")
-        say(f"  {self.title:13} {'done' if well else 'failed'}")
+        say(f"  {self.title:13} {words('done', '完成') if well else words('failed', '失败')}")
 
 
 def package(words):
     """The package's name in what pip says of a requirement, a file or a URL."""
     return re.split(r"[=<>~;@(]|-\d", words.split(" ")[0].rsplit("/", 1)[-1])[0]
+
+
+def words(english, chinese):
+    """The one that the terminal's language asks for; as guiju.cli.main.language, which can't be imported yet."""
+    set_to = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return chinese if set_to.lower().startswith("zh") else english
 
 
 def say(text):

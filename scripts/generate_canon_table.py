@@ -21,13 +21,40 @@ LOOKALIKES = {
     "о": "o", "р": "p", "ԛ": "q", "ѕ": "s", "т": "t", "ѵ": "v", "ԝ": "w", "х": "x", "у": "y", "ё": "e", "ї": "i",
     "α": "a", "β": "b", "ε": "e", "η": "n", "ι": "i", "κ": "k", "ν": "v", "ο": "o", "ρ": "p", "τ": "t", "υ": "u", "χ": "x",
     "γ": "y", "ω": "w", "ς": "c", "σ": "o", "ϲ": "c", "ϳ": "j", "µ": "u", "μ": "u",
-    "օ": "o", "ս": "u", "հ": "h", "ո": "n", "ց": "g", "ք": "p", "ա": "w", "ɑ": "a", "ɡ": "g", "ı": "i", "ȷ": "j", "ʟ": "l",
-    "ɩ": "i", "ƅ": "b", "ɴ": "n", "ʀ": "r", "ɪ": "i", "ʏ": "y", "ɢ": "g", "ʙ": "b", "ʜ": "h", "ø": "o", "đ": "d", "ħ": "h",
-    "ł": "l", "ŧ": "t", "ß": "ss", "æ": "ae", "œ": "oe", "〇": "0", "\u2010": "-", "\u2011": "-", "\u2012": "-",
-    "\u2013": "-", "\u2212": "-", "\u02d7": "-", "\u06d4": ".", "\u2024": ".", "\u2219": "·", "\u2022": "·", "\u30fb": "·",
-    "\u0387": "·", "\u22c5": "·", "\u2215": "/", "\u2044": "/", "\u3003": '"',
+    "Ε": "e", "Ζ": "z", "Η": "h", "Μ": "m", "Ν": "n", "Υ": "y",  # Greek capitals that look otherwise than their small ones
+    "օ": "o", "ս": "u", "հ": "h", "ո": "n", "ց": "g", "ք": "p", "ա": "w", "զ": "q", "ɑ": "a", "ɒ": "a", "ɯ": "w", "ʉ": "u",
+    "ɩ": "i", "ƅ": "b", "ŋ": "n", "ʃ": "s", "ʒ": "z", "ƒ": "f", "ð": "d", "þ": "p", "ſ": "s", "ǫ": "q",
+    "ß": "ss", "æ": "ae", "œ": "oe", "〇": "0",
+    "ⲁ": "a", "ⲃ": "b", "ⲥ": "c", "ⲉ": "e", "ⲏ": "h", "ⲓ": "i", "ⲕ": "k", "ⲙ": "m", "ⲛ": "n", "ⲟ": "o", "ⲣ": "p", "ⲧ": "t",
+    "ⲩ": "y", "ⲭ": "x", "ⲍ": "z",  # Coptic
+    "Ꭺ": "a", "Ᏼ": "b", "Ꮯ": "c", "Ꭰ": "d", "Ꭼ": "e", "Ꮐ": "g", "Ꮋ": "h", "Ꭵ": "i", "Ꮖ": "i", "Ꭻ": "j", "Ꮶ": "k",
+    "Ꮮ": "l", "Ꮇ": "m", "Ꮲ": "p", "Ꭱ": "r", "Ꮢ": "r", "Ꮪ": "s", "Ꭲ": "t", "Ꮩ": "v", "Ꮃ": "w", "Ꮍ": "y", "Ꭹ": "y",
+    "Ꮓ": "z",  # Cherokee
+    "⺁": "厂", "⺟": "母", "⺠": "民", "⺩": "王", "⺫": "目", "⺮": "竹", "⺼": "肉", "⻄": "西", "⻅": "见",
+    "⻆": "角", "⻉": "贝", "⻋": "车", "⻓": "长", "⻔": "门", "⻗": "雨", "⻘": "青", "⻙": "韦", "⻚": "页",
+    "⻛": "风", "⻜": "飞", "⻝": "食", "⻢": "马", "⻣": "骨", "⻤": "鬼", "⻥": "鱼", "⻦": "鸟", "⻨": "麦",
+    "⻩": "黄", "⻬": "齐", "⻮": "齿", "⻰": "龙", "⻳": "龟",  # radicals
+    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2212": "-", "\u02d7": "-", "\u30fc": "-", "\u06d4": ".",
+    "\u2024": ".", "\u2219": "·", "\u2022": "·", "\u30fb": "·", "\u0387": "·", "\u22c5": "·", "\u119e": "·", "\u2215": "/",
+    "\u2044": "/", "\u3003": '"',
+    "丨": "|", "丶": "·", "丿": "/",  # strokes that serve as separators
 }  # fmt: skip
 LOOKALIKES = {k: v for k, v in LOOKALIKES.items() if k != v}
+
+ONE_LETTER = re.compile(
+    r"LATIN (?:SMALL LETTER|CAPITAL LETTER|LETTER SMALL CAPITAL) (?:SCRIPT |OPEN |DOTLESS |BARRED )?([A-Z])(?: WITH .*)?"
+    r"|(?:NEGATIVE CIRCLED|NEGATIVE SQUARED|PARENTHESIZED) LATIN (?:SMALL|CAPITAL) LETTER ([A-Z])"
+)
+"""Names of characters that are one Latin letter, drawn otherwise: small capitals, hooks and strokes, white on black."""
+
+ITEM_NUMBER = re.compile(
+    r"(?:(?:DOUBLE |NEGATIVE |DINGBAT |DINGBAT NEGATIVE )?CIRCLED|PARENTHESIZED) (?:SANS-SERIF )?(?:DIGIT|NUMBER) .*"
+    r"|(?:DIGIT|NUMBER) .* FULL STOP"
+)
+"""Names of digits and numbers that count items: `①`."""
+
+SKIN = set(map(chr, range(0x1F3FB, 0x1F400)))
+"""Colours of the emoji before them."""
 
 
 def simplified() -> dict[str, str]:
@@ -49,19 +76,35 @@ def shape(char: str, plain: dict[str, str]) -> str:
         return char
     if unicodedata.category(char) in ("Cf", "Mn", "Me", "Cc", "Cs"):
         return ""
-    if char in "\u115f\u1160\u3164\uffa0\u2800\ufffc":  # blank letters that nobody sees
+    if char in SKIN or char in "\u115f\u1160\u3164\uffa0\u2800\ufffc":  # blank letters that nobody sees
         return ""
+    name = unicodedata.name(char, "")
+    if unicodedata.category(char) == "No" and ITEM_NUMBER.fullmatch(name):
+        # Blanks around: the number of an item is not part of the number beside it (`①13800138000`).
+        return f" {int(unicodedata.numeric(char))} "
+    if letter := ONE_LETTER.fullmatch(name) if name.startswith(("NEGATIVE", "PARENTHESIZED")) else None:
+        return letter[2].lower()
+    if char in LOOKALIKES:
+        return LOOKALIKES[char]
     out = []
     for part in unicodedata.normalize("NFKC", char):
         if not "가" <= part <= "힣":
             part = unicodedata.normalize("NFD", part)
         for base in part:
             if unicodedata.category(base) not in ("Mn", "Me", "Cf"):
-                for low in base.lower():
-                    if unicodedata.category(low) not in ("Mn", "Me"):
-                        out.append(plain.get(low) or LOOKALIKES.get(low, low))
+                out.append(LOOKALIKES.get(base) or "".join(small(low, plain) for low in base.lower()))
     text = "".join(out)
     return text.replace("\u2003", " ") if text.strip() else text and " "
+
+
+def small(char: str, plain: dict[str, str]) -> str:
+    """The canonical form of a character without marks, in lower case."""
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return ""
+    if known := plain.get(char) or LOOKALIKES.get(char) or LOOKALIKES.get(char.upper()):
+        return known
+    letter = ONE_LETTER.fullmatch(unicodedata.name(char, ""))
+    return letter[1].lower() if letter and letter[1] else char
 
 
 def main() -> None:

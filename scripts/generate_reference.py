@@ -225,7 +225,7 @@ def taxonomy() -> str:
     terms: dict[str, int] = {}
     for term in (term for found in load.default_lexicons().values() for term in found):
         terms[term.cls] = terms.get(term.cls, 0) + 1
-    known = load.taxonomy()
+    known = plugins.taxonomy()
     rows = [
         (
             code(cls),

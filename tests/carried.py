@@ -35,7 +35,7 @@ def carry(stream: Any, raw: bytes, cuts: Iterable[int] = (), *, hold: int = 0) -
     out, held, closed = b"", {}, set()
     for event in read(stream, raw, cuts):
         released: dict[str, str] = {}
-        for channel, text, _ in event.texts:
+        for channel, text, _, _ in event.texts:
             if channel in closed:
                 released.setdefault(channel, "")
                 continue
@@ -66,7 +66,7 @@ def texts(stream: Any, raw: bytes, cuts: Iterable[int] = ()) -> dict[str, str]:
     """Every channel's text, joined; of each channel its form is part of the name: `0.content:text`."""
     joined: dict[str, str] = {}
     for event in read(stream, raw, cuts):
-        for channel, text, form in event.texts:
+        for channel, text, form, _ in event.texts:
             joined[f"{channel}:{form}"] = joined.get(f"{channel}:{form}", "") + text
     return joined
 

@@ -84,7 +84,9 @@ def test_the_detector_of_the_how_to_page_works_as_printed(monkeypatch: pytest.Mo
     monkeypatch.setattr(plugins, "DETECTORS", (*plugins.DETECTORS, "guiju.review.ticket:detector"))
     rule = blocks("how-to/add-a-detector.md", "yaml")[0]
     policy = parse_policy(f"name: try\ntitle: {{zh: 试, en: try}}\nrules:\n{rule}", load.taxonomy(), file="try.yaml")
-    reviewer = plugins.reviewer(policy, {}, lambda cls, language: f"[{cls}]")
+    plugins.taxonomy.cache_clear()
+    reviewer = plugins.reviewer(policy, {}, plugins.taxonomy().placeholder)
+    plugins.taxonomy.cache_clear()
     said = "It is ＯＰＳ-20417, ask Li. Then oops-20417."
     assert reviewer.review(said, direction="output").text == "It is [工单], ask Li. Then oops-20417."
     assert reviewer.review(said, direction="input").action == "allow"

@@ -193,3 +193,11 @@ def heard_anthropic(raw: bytes) -> dict[str, str]:
                     key = f"{event['index']}.{field}"
                     joined[key] = joined.get(key, "") + event["delta"][field]
     return joined
+
+
+SPEECH = {
+    "/chat/completions": lambda rng, kinds: openai(rng, kinds, interleaved=False),
+    "/messages": anthropic,
+    "/v1/messages": anthropic,
+}
+"""Path below an upstream's base URL -> how it speaks there, for the dialects that ask it."""

@@ -7,9 +7,8 @@ CLI help and docs/reference/settings.md are made from this table.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import os
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,12 +42,28 @@ def boolean(text: str) -> bool:
     raise ValueError("write true or false")
 
 
+def at_least_one(text: str) -> int:
+    """A whole number from 1 on. Raises: ValueError."""
+    if (number := int(text)) < 1:
+        raise ValueError("write 1 or more")
+    return number
+
+
+WRITE: dict[Callable[[str], Any], str] = {int: "write a whole number", float: "write a number"}
+"""What to write, for types whose own complaint is Python's."""
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", str, "127.0.0.1", "address", "Address that the gateway listens on"),
     Setting("port", int, 8787, "port", "Port that the gateway listens on"),
-    Setting("base_url", str, "", "URL", "Where people reach Guiju; empty is http://localhost:<port>"),
+    Setting(
+        "base_url",
+        str,
+        "",
+        "URL",
+        "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
+    ),
     Setting("node", str, "node1", "name", "Name of this machine in the journal"),
-    Setting("workers", int, 1, "processes", "Gateway workers on this machine"),
+    Setting("workers", at_least_one, 1, "processes", "Gateway workers on this machine"),
     Setting("database_url", str, "", "URL", "postgres://… ; empty is SQLite in GUIJU_HOME"),
     Setting(
         "redis_url",
@@ -75,7 +90,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
     Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
     Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
-    Setting("review.sentence_characters", int, 120, "characters", "Most that a sentence-level detector may hold"),
     Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),
     Setting("upstream", str, "", "URL", "OpenAI-compatible server in place of the embedded model, on first start"),
     Setting("upstream_model", str, "", "name", "Its model"),
@@ -86,6 +100,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 RETIRED: dict[str, str] = {}
 """Names that no longer exist -> what to do instead."""
+
+
+EVERYWHERE, LOOPBACK = ("0.0.0.0", "::"), ("127.0.0.1", "::1")  # noqa: S104 — compared, not bound
 
 
 class Config:
@@ -130,7 +147,12 @@ class Config:
     @property
     def base_url(self) -> str:
         """Where people reach Guiju."""
-        return str(self["base_url"] or f"http://localhost:{self['port']}").rstrip("/")
+        host = str(self["host"])
+        if host in EVERYWHERE or host in LOOPBACK:
+            host = "localhost"  # passkeys need a name
+        elif ":" in host:
+            host = f"[{host}]"
+        return str(self["base_url"] or f"http://{host}:{self['port']}").rstrip("/")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Config:
@@ -140,23 +162,18 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         SettingError: an unknown or retired name, or a value that isn't of its type.
     """
     env = os.environ if environ is None else environ
-    home = Path(env.get("GUIJU_HOME") or "var").absolute()
+    home = Path(os.path.abspath(env.get("GUIJU_HOME") or "var"))
     values: dict[str, Any] = {s.name: s.default for s in SETTINGS}
     by_name = {s.name: s for s in SETTINGS}
     file = home / "guiju.toml"
-    if file.exists():
-        try:
-            table = tomllib.loads(file.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as problem:
-            raise SettingError(name=str(file), problem=str(problem), remedy="Mend the file or move it away") from None
-        for name, value in _flatten(table):
-            if name in RETIRED:
-                raise SettingError(name=name, problem="no longer exists", remedy=RETIRED[name])
-            if name not in by_name:
-                raise SettingError(
-                    name=name, problem=f"is not a setting (in {file})", remedy="docs/reference/settings.md lists them"
-                )
-            values[name] = _cast(by_name[name], str(value), str(file))
+    for name, value in _flatten(_table(file)):
+        if name in RETIRED:
+            raise SettingError(name=name, problem="no longer exists", remedy=RETIRED[name])
+        if name not in by_name:
+            raise SettingError(
+                name=name, problem=f"is not a setting (in {file})", remedy="docs/reference/settings.md lists them"
+            )
+        values[name] = _cast(by_name[name], str(value), str(file))
     for setting in SETTINGS:
         if (path := env.get(setting.variable + "_FILE")) is not None:
             try:
@@ -168,6 +185,21 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         elif (text := env.get(setting.variable)) is not None:
             values[setting.name] = _cast(setting, text, setting.variable)
     return Config(home, values)
+
+
+def _table(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):  # a home that can't be is told by who writes there
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise SettingError(name=str(file), problem=str(problem), remedy="Mend the file or move it away") from None
+    except OSError as problem:
+        raise SettingError(
+            name=str(file),
+            problem=f"can't be read ({problem.strerror})",
+            remedy="Name a folder of yours: export GUIJU_HOME=~/guiju-data",
+        ) from None
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -186,8 +218,8 @@ def _cast(setting: Setting, text: str, source: str) -> Any:
     except ValueError as problem:
         raise SettingError(
             name=setting.name,
-            problem=f"'{text}' (from {source}) is no {setting.type.__name__}",
-            remedy=f"{setting.help}; {problem}",
+            problem=f"'{text}' (from {source}) isn't right: {WRITE.get(setting.type, problem)}",
+            remedy=setting.help,
         ) from None
 
 
@@ -199,13 +231,16 @@ installation. No port that could be taken, and no other user of the machine gets
 
 
 def local_socket(config: Config, name: str) -> Path:
-    """A Unix socket of this installation. Its path may hold about 100 bytes: a GUIJU_HOME that is deeper gets a
-    private folder among the temporary files, named by a hash of the home."""
+    """A Unix socket of this installation. A socket's path may hold 107 bytes: a GUIJU_HOME that is deeper is reached by
+    a file descriptor of its run folder, so that nothing of it lies where others may write."""
     path = config.run / name
-    if len(os.fsencode(path)) <= 100:
-        return path
-    digest = hashlib.sha256(os.fsencode(config.home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"guiju-{os.getuid()}-{digest}" / name
+    return path if len(os.fsencode(path)) <= 90 else Path(_short(config.run)) / name
+
+
+@functools.cache
+def _short(folder: Path) -> str:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY)}"
 
 
 def control_socket(config: Config) -> Path:

@@ -8,6 +8,7 @@
         KeyExpired         401  KeyRevoked 401
         NotAllowed         403  the key may not do this
         UnknownModel       404  UnknownPath 404
+        WrongMethod        405  the path is there, and takes another method
         MediaNotAllowed    400  an image or file where the app doesn't allow unreviewed media
       PolicyError        the rules say no: the sentence names the basis and the way to object
         Blocked            403  a verdict `block`, or `refuse` where the app answers with errors
@@ -107,6 +108,12 @@ class UnknownPath(CallerError):
     code, status = "not_found", 404
     text_en = "There is no {method} {path} here."
     text_zh = "此处没有 {method} {path}。"
+
+
+class WrongMethod(CallerError):
+    code, status = "method_not_allowed", 405
+    text_en = "{path} takes {allowed}, not {method}."
+    text_zh = "{path} 只接受 {allowed}，不接受 {method}。"
 
 
 class MediaNotAllowed(CallerError):

@@ -5,19 +5,22 @@
 | a door (dialect) | wire/dialect.py `Dialect` | `guiju.dialects` |
 | a detector | review/detector.py `Detector`, made by a factory `(Sources) -> Detector or None` | `guiju.detectors` |
 
-A console room is no plugin of the data plane: control/console.py has its own table.
+A console room is no plugin of the data plane: control/rooms.py has its own table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from guiju.review import load
 from guiju.review.detector import Detector, Sources
 from guiju.review.judge import Placeholders, Reviewer
 from guiju.review.policy import Policy
+from guiju.review.taxonomy import Taxonomy
 from guiju.wire.dialect import Dialect
 
 DIALECTS: tuple[str, ...] = (
@@ -54,6 +57,14 @@ def dialects() -> dict[str, Dialect]:
 def detector_factories() -> list[Callable[[Sources], Detector | None]]:
     """The makers of all detectors, built-ins first."""
     return list(_load(DETECTORS, "guiju.detectors"))
+
+
+@cache
+def taxonomy() -> Taxonomy:
+    """The classes of risk: the shipped ones, and what each detector's module says of its own classes in `TAXONOMY`."""
+    modules = [import_module(factory.__module__) for factory in detector_factories()]
+    more = {cls: row for module in modules for cls, row in getattr(module, "TAXONOMY", {}).items()}
+    return Taxonomy(load.taxonomy_yaml(), more)
 
 
 def reviewer(policy: Policy, lexicons: Mapping[str, bytes], placeholders: Placeholders) -> Reviewer:

@@ -34,6 +34,38 @@ def test_a_read_only_filesystem_is_noticed_even_by_root():
         preflight.home_is_writable(Config(Path("/proc/guiju"), {}))
 
 
+def test_a_folder_in_the_home_that_cannot_be_written_is_noticed(config: Config, monkeypatch: pytest.MonkeyPatch):
+    write = Path.write_bytes
+
+    def refuse(path: Path, data: bytes) -> int:
+        if path.parent == config.home:
+            raise PermissionError(13, "Permission denied")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(SettingError, match=r"can't be written \(Permission denied\)"):
+        preflight.home_is_writable(config)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_made(config: Config, monkeypatch: pytest.MonkeyPatch):
+    assert preflight.home_has_room(config) > 0
+    monkeypatch.setattr(preflight, "LEAST_FREE", 1 << 60)
+    with pytest.raises(preflight.HomeFull, match="Make room"):
+        preflight.home_has_room(config)
+
+
+def test_a_port_where_localhost_leads_to_somebody_else_is_refused(config: Config, free_port: int):
+    with socket.socket(socket.AF_INET6) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            other.bind(("::1", free_port))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        other.listen()
+        with pytest.raises(preflight.PortTaken, match=f"Port {free_port} on ::1 is taken"):
+            preflight.port_is_free(config.with_values(port=free_port))
+
+
 def test_a_free_port_passes(config: Config, free_port: int):
     preflight.port_is_free(config.with_values(port=free_port))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,24 @@ def test_a_wrong_policy_file_is_shown_in_its_place(home: Path, tmp_path: Path):
 def test_a_file_that_is_not_there_is_one_sentence(home: Path, capfd: pytest.CaptureFixture[str]):
     assert main(["review", "/nowhere/at/all"]) == 2
     assert "/nowhere/at/all:1:1: this file can't be read: No such file or directory" in capfd.readouterr().err
+
+
+def test_an_interruption_ends_it_without_a_trace(home: Path, tmp_path: Path):
+    file = tmp_path / "f"
+    file.write_text("今天天气很好，我们去公园。\n" * 1_000_000, encoding="utf-8")
+    command = [sys.executable, "-m", "guiju.cli.main", "review", str(file), "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        for _ in range(20_000):  # by then the other processes are at work
+            process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, b"")
+
+
+@pytest.mark.parametrize("count", ["0", "-2", "many"])
+def test_a_number_of_processes_that_is_none_is_refused(home: Path, count: str):
+    assert run([f"--processes={count}"], b"x\n").returncode == 2
 
 
 def test_the_bar_tells_the_share_of_a_file_and_only_a_count_of_a_pipe(tmp_path: Path):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from guiju import snapshot
+from guiju.cli.named import NoSuchService
 from guiju.cli.review_setup import setup
 from guiju.config import Config, load
-from guiju.errors import InputFileError, ReviewUnavailable, SettingError
+from guiju.errors import InputFileError, ReviewUnavailable
 from guiju.review.lexicon import Term, encode_terms
 from guiju.review.load import default_lexicons
 from guiju.snapshot import LexiconRef, PolicyRef, Service, Snapshot
@@ -56,12 +57,12 @@ def test_another_service_brings_its_policy_and_audience(active: Config):
 
 
 def test_an_unknown_service_is_told_with_those_there_are(active: Config):
-    with pytest.raises(SettingError, match=r"there is no service 'shcool'.*shop, school"):
+    with pytest.raises(NoSuchService, match=r"no service 'shcool'.*shop, school"):
         setup(active, service="shcool")
 
 
 def test_a_service_is_no_use_where_nothing_is_active(home: Path):
-    with pytest.raises(SettingError, match="nothing is active"):
+    with pytest.raises(NoSuchService, match=r"no service 'shop'"):
         setup(load(), service="shop")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pty
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -156,6 +159,56 @@ def test_no_child_survives_a_kill_of_the_supervisor(tmp_path: Path):
     while alive(pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not alive(pid)
+
+
+def test_a_full_disk_ends_logs_and_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_log", full)
+    child = desk.python("chatty", f"import time\nfor _ in range(3): print('x', flush=True); time.sleep(0.1)\n{FOREVER}")
+    desk.until(lambda: len(child.tail) == 3)
+    assert child.running
+    assert desk.echoed.count("logs can't be written: No space left on device") == 1
+
+
+OBEDIENT = (
+    "import sys; from pathlib import Path; from guiju.cli.supervisor import Supervisor\n"
+    "s = Supervisor(Path('/tmp'), print); s.obey_signals()\n"
+    "print('ready', flush=True)\n"
+    "end = __import__('time').monotonic() + float(sys.argv[1])\n"
+    "while not s.asked and __import__('time').monotonic() < end: s.turn(0.1)\n"
+    "sys.exit(0 if s.asked else 5)\n"
+)
+
+
+def behind_a_deaf_leader(*before: str, seconds: float) -> int:
+    """How a supervisor ends whose terminal closes, where the session's leader (a `make`) passes no signal on."""
+    leader = (
+        "import signal, subprocess, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        f"p = subprocess.Popen({[*before, sys.executable, '-c', OBEDIENT, str(seconds)]!r}, "
+        "preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))\n"
+        "open(sys.argv[1], 'w').write(str(p.wait()))\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "code"
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(sys.executable, [sys.executable, "-c", leader, str(told)])
+        said = b""
+        while b"ready\r\n" not in said:
+            said += os.read(terminal, 1024)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return int(told.read_text())
+
+
+def test_a_terminal_that_closes_ends_it_even_where_nobody_passes_the_signal_on():
+    assert behind_a_deaf_leader(seconds=10) == 0
+
+
+def test_under_nohup_the_terminal_may_go():
+    assert behind_a_deaf_leader("env", "--ignore-signal=HUP", seconds=1.5) == 5
 
 
 def test_it_names_an_end_for_people():

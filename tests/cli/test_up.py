@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -16,7 +18,7 @@ from guiju.cli import up, welcome
 from guiju.cli.main import UNFIT, USAGE
 from guiju.cli.supervisor import Child
 from guiju.config import Config
-from guiju.errors import SettingError
+from guiju.errors import BadRequest
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -41,7 +43,7 @@ def test_a_relative_home_is_the_same_for_every_process(tmp_path: Path, monkeypat
 
 
 def test_an_upstream_needs_its_model(home: Path):
-    with pytest.raises(SettingError, match="Add --model NAME"):
+    with pytest.raises(BadRequest, match="Add --model NAME"):
         up.overrides(options("--upstream", "http://127.0.0.1:8000/v1"))
 
 
@@ -54,12 +56,12 @@ def test_the_upstreams_key_comes_from_a_file(home: Path, tmp_path: Path):
 
 
 def test_the_upstreams_key_comes_from_standard_input(home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("sk-piped\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"sk-piped\n")))
     assert up.overrides(options("--upstream-key-file", "-"))["GUIJU_UPSTREAM_KEY"] == "sk-piped"
 
 
 def test_a_key_file_that_is_missing_is_named(home: Path):
-    with pytest.raises(SettingError, match=r"/nowhere/key.*readable file"):
+    with pytest.raises(BadRequest, match="/nowhere/key can't be read: No such file"):
         up.overrides(options("--upstream-key-file", "/nowhere/key"))
 
 
@@ -130,3 +132,27 @@ def test_the_other_model_is_the_one_asked(config: Config):
     text = welcome.text(config, {"key": "gj-x", "model": "qwen3"}, "en", 1.0)
     assert '"model": "qwen3"' in text
     assert "SmolLM2" not in text
+
+
+def test_a_script_gets_the_same_as_json(config: Config, capsys: pytest.CaptureFixture[str]):
+    machine = up.Machine(config, embedded=False, as_json=True)
+    machine.welcome({"link": None, "key": "gj-x", "model": "qwen"})
+    told = json.loads(capsys.readouterr().out)
+    assert (told["url"], told["key"], told["model"]) == ("http://localhost:8787", "gj-x", "qwen")
+    assert told["home"] == str(config.home)
+
+
+def test_a_reader_who_has_gone_stops_nothing(config: Config, monkeypatch: pytest.MonkeyPatch):
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "stderr", Gone())
+    up.Machine(config, embedded=False).welcome({"link": None, "key": "gj-x"})
+    up.echo("a line")
+
+
+def test_the_curl_line_is_a_command_whatever_the_model_is_called():
+    words = shlex.split(welcome.curl("http://x", "gj-k", """it's "q" $HOME""", "hi").replace("\\\n", ""))
+    assert json.loads(words[-1])["model"] == """it's "q" $HOME"""

@@ -29,6 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             input=stdin, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
+    command.home = home  # type: ignore[attr-defined]
     return command
 
 
@@ -58,6 +59,30 @@ class TestKeys:
         assert done.returncode == 2
         assert "guiju key list" in done.stderr
 
+    def test_a_key_is_revoked_by_itself_as_it_leaked(self, run: Run):
+        secret = run("key", "create", "--app", "demo").stdout.strip()
+        assert run("key", "revoke", secret[:-1] + "x").returncode == 2, "another key that begins alike"
+        assert told(run("key", "revoke", secret, "--json"))["prefix"] == secret[:7]
+
+    @pytest.mark.parametrize("days", ["0", "-3", "99999999", "two"])
+    def test_a_number_of_days_that_is_none_makes_no_key(self, run: Run, days: str):
+        before = run("key", "list").stdout
+        done = run("key", "create", "--app", "demo", f"--days={days}")
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert run("key", "list").stdout == before
+
+    @pytest.mark.parametrize("name", ["", "a b", "x" * 81, "../x"])
+    def test_an_app_needs_a_name(self, run: Run, name: str):
+        done = run("key", "create", "--app", name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is no name" in done.stderr
+
+    def test_a_revoked_key_is_gone_from_what_a_gateway_starts_from(self, run: Run):
+        made = told(run("key", "create", "--app", "demo", "--json"))
+        run("key", "revoke", str(made["id"]))
+        snapshot = json.loads((run.home / "run" / "snapshot.json").read_bytes())  # type: ignore[attr-defined]
+        assert [k["revoked"] for k in snapshot["keys"] if k["id"] == f"key{made['id']}"] == [True]
+
     def test_no_list_shows_a_key(self, run: Run):
         secret = run("key", "create", "--app", "demo").stdout.strip()
         assert secret not in run("key", "list").stdout
@@ -79,11 +104,18 @@ class TestUpstreams:
         done = run("upstream", "add", "vllm", "http://127.0.0.1:8000/v1", "--model", "qwen", "--json")
         assert told(done)["name"] == "vllm"
 
-    @pytest.mark.parametrize("url", ["ftp://x/v1", "no url", "http://"])
+    @pytest.mark.parametrize("url", ["no url", "http://x:99999/v1"])
     def test_a_wrong_url_is_told(self, run: Run, url: str):
+        before = run("upstream", "list").stdout
         done = run("upstream", "add", "x", url)
         assert done.returncode == 2
         assert "url" in done.stderr.lower()
+        assert run("upstream", "list").stdout == before
+
+    def test_a_key_that_no_header_can_carry_is_refused(self, run: Run):
+        done = run("upstream", "add", "x", "http://x/v1", "--key-file", "-", stdin="sk-密钥\n")
+        assert done.returncode == 2
+        assert "密钥" not in done.stderr
 
 
 class TestPolicies:
@@ -102,6 +134,22 @@ class TestPolicies:
             done = run("policy", verb, str(file))
             assert done.returncode == 2
             assert "NO.SUCH" in done.stderr + done.stdout
+
+    def test_one_that_no_service_uses_says_so(self, run: Run, tmp_path: Path):
+        file = tmp_path / "policy.yaml"
+        file.write_text("name: spare\nrules:\n  - {class: A.1.a, action: refuse}\n", encoding="utf-8")
+        done = run("policy", "activate", str(file), "--json")
+        assert told(done)["services"] == []
+        assert "no service is judged by a policy named 'spare'" in done.stderr
+
+    def test_what_is_activated_while_nothing_runs_is_what_review_judges_by(self, run: Run, tmp_path: Path):
+        policy, terms = tmp_path / "policy.yaml", tmp_path / "own.csv"
+        policy.write_text("name: default\nrules:\n  - {class: A.1.h.gambling, action: block}\n", encoding="utf-8")
+        terms.write_text("term,class,severity\n甲乙丙丁,A.1.h.gambling,high\n", encoding="utf-8")
+        assert run("policy", "activate", str(policy)).returncode == 0
+        assert run("lexicon", "import", str(terms)).returncode == 0
+        done = run("review", "-", stdin="甲乙丙丁\n")
+        assert told(done)["action"] == "block"
 
 
 class TestLexicons:
@@ -144,8 +192,61 @@ class TestOthers:
         assert made["user"] == "heshen"
         assert "/console/link/" in made["link"]
 
-    def test_an_exchange_that_is_not_there(self, run: Run):
-        assert run("explain", "ex_nothing").returncode == 2
+    @pytest.mark.parametrize("name", ["", "a b", "x" * 151])
+    def test_a_link_needs_a_user_name(self, run: Run, name: str):
+        assert run("admin", "link", "--user", name).returncode == 2
+
+    @pytest.mark.parametrize("exchange", ["ex_nothing", ""])
+    def test_an_exchange_that_is_not_there(self, run: Run, exchange: str):
+        done = run("explain", exchange)
+        assert (done.returncode, done.stdout) == (2, "")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("policy", "check"),
+            ("lexicon", "import"),
+            ("review",),
+            ("ledger", "verify", "--checkpoint"),
+            ("upstream", "add", "x", "http://x/v1", "--key-file"),
+            ("up", "--upstream-key-file"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["missing", "folder", "binary"])
+    def test_a_file_that_cannot_be_read_is_one_sentence(self, run: Run, tmp_path: Path, words, kind: str):
+        file = tmp_path / "file"
+        if kind == "folder":
+            file.mkdir()
+        elif kind == "binary":
+            file.write_bytes(b"\xff\xfe\x00")
+        done = run(*words, str(file))
+        assert done.returncode == 2
+        assert str(file) in done.stderr
+        assert "Errno" not in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_what_is_written_is_this_users_alone(self, run: Run):
+        run("key", "list")
+        home: Path = run.home  # type: ignore[attr-defined]
+        assert [str(p) for p in home.rglob("*") if p.stat().st_mode & 0o077] == []
+
+    @pytest.mark.parametrize(
+        "url", ["mysql://x/y", "postgres://x", "postgres://x@127.0.0.1:1/x", "postgres://x@host.invalid/x"]
+    )
+    def test_a_database_that_cannot_be_used_is_one_sentence(self, tmp_path: Path, url: str):
+        env = clean_environment() | {"GUIJU_HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "GUIJU_DATABASE_URL": url}
+        command = [sys.executable, "-m", "guiju.cli.main", "key", "list"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 3
+        assert "database" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_new_installation_is_told_on_the_way(self, tmp_path: Path):
+        env = clean_environment() | {"GUIJU_HOME": str(tmp_path / "new"), "LC_ALL": "zh_CN.UTF-8"}
+        command = [sys.executable, "-m", "guiju.cli.main", "key", "create", "--app", "demo"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stdout.startswith("gj-")
+        assert f"在 {tmp_path / 'new'} 新建" in done.stderr
 
     @pytest.mark.parametrize("words", [("key",), ("nonsense",), ("key", "create")])
     def test_wrong_use_ends_with_2(self, run: Run, words: tuple[str, ...]):

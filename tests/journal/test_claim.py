@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,21 @@ def test_a_killed_worker_leaves_it(tmp_path: Path):
     process.wait()
     with claim.unclaimed(tmp_path, "n", 0) as dead:
         assert dead
+
+
+def test_who_only_looks_keeps_no_worker_from_its_start(tmp_path: Path):
+    looking = claim.unclaimed(tmp_path, "n", 0)
+    assert looking.__enter__()
+    threading.Timer(0.2, looking.__exit__, (None, None, None)).start()
+    os.close(claim.claim(tmp_path, "n", 0))
+
+
+def test_who_runs_here_is_known_from_the_locks(tmp_path: Path):
+    assert claim.claimed(tmp_path) == []
+    held = claim.claim(tmp_path, "node1", 0)
+    gone = claim.claim(tmp_path, "node1", 1)
+    assert claim.claimed(tmp_path) == ["node1/0", "node1/1"]
+    os.close(gone)
+    assert claim.claimed(tmp_path) == ["node1/0"]
+    os.close(held)
+    assert claim.claimed(tmp_path) == []

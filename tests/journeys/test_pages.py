@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fake_upstream import Upstream, stream
 from gateway.test_exchange import command, user
+from guiju.control.rooms import ROOMS
 from journeys import browser as steps
 from whole import Whole
 
@@ -301,13 +302,12 @@ class TestConsole:
 
 
 PAGES = (
-    "/", "/about/", "/objections/{exchange}/", "/console/", "/console/exchanges/", "/console/exchanges/{exchange}/",
-    "/console/services/", "/console/services/demo/", "/console/services/new/", "/console/services/apps/demo/",
-    "/console/services/apps/new/", "/console/services/upstreams/", "/console/services/upstreams/embedded/",
-    "/console/services/provider/", "/console/policies/", "/console/policies/default/", "/console/policies/default/1/",
-    "/console/lexicons/", "/console/lexicons/gambling/", "/console/lexicons/term/",
-    "/console/lexicons/mistake/?rule=gambling:1", "/console/people/", "/console/account/2fa/",
-    "/console/account/2fa/recovery-codes/", "/console/account/password/change/",
+    "/", "/about/", "/objections/{exchange}/", "/console/exchanges/{exchange}/", "/console/services/demo/",
+    "/console/services/new/", "/console/services/apps/demo/", "/console/services/apps/new/", "/console/services/upstreams/",
+    "/console/services/upstreams/embedded/", "/console/services/provider/", "/console/policies/default/",
+    "/console/policies/default/1/", "/console/lexicons/gambling/", "/console/lexicons/term/",
+    "/console/lexicons/mistake/?rule=gambling:1", "/console/account/2fa/", "/console/account/2fa/recovery-codes/",
+    "/console/account/password/change/", *(f"/console/{room.path}" for room in ROOMS),
 )  # fmt: skip
 
 

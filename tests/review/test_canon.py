@@ -56,7 +56,9 @@ def test_it_is_its_own_canonical_form(text):
         ("龍門客棧", "龙门客栈"),
         ("hе\u200droіn", "heroin"),  # Cyrillic е and і
         ("𝐇𝐞𝐫𝐨𝐢𝐧", "heroin"),
-        ("①②③", "123"),
+        ("①②③", " 1  2  3 "),
+        ("Ηеʀօıи ꜱᴇx 🅑🅾🅼🅱 ⒝ Ꮯⲟɗɛ", "heroiи sex bomb b code"),
+        ("毒丨品👍🏽", "毒|品👍"),
         ("1️⃣", "1"),
         ("café", "cafe"),
         ("cafe\u0301", "cafe"),

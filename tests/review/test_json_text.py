@@ -44,18 +44,18 @@ def test_every_readable_character_leads_back_to_its_source(value, ascii_only):
 
 
 def test_it_decodes_escapes_and_pairs():
-    assert read(r'"\u5927\u9ebb \ud83d\ude00 \n\" \/"', [])[0] == '\n大麻 😀 \n" /\n'
+    assert read(r'"\u5927\u9ebb \ud83d\ude00 \n\" \/"', [])[0] == '"大麻 😀 \n" /"'
 
 
 def test_it_keeps_what_is_no_escape():
-    assert read(r'"\u59zz"', [])[0] == "\n\\u59zz\n"
-    assert read('"\\', [])[0] == "\n\\"
-    assert read('"\\ud83d x"', [])[0] == "\n\ufffd x\n"
+    assert read(r'"\u59zz"', [])[0] == '"\\u59zz"'
+    assert read('"\\', [])[0] == '"\\'
+    assert read('"\\ud83d x"', [])[0] == '"\ufffd x"'
 
 
 def test_it_holds_a_number_until_it_is_complete():
     machine = JsonText()
-    assert machine.feed('{"a": 138001') == "\n\na\n\n\n"
+    assert machine.feed('{"a": 138001') == '\n"a"\n '
     assert machine.waiting == 6
     assert machine.feed("38000}") == "13800138000\n"
     assert machine.portions(6, 17) == [(6, 17)]
@@ -64,8 +64,15 @@ def test_it_holds_a_number_until_it_is_complete():
 
 def test_it_does_not_hold_what_is_too_long_for_a_number():
     machine = JsonText()
-    machine.feed("x" * (BARE_LIMIT + 1))
+    machine.feed("1" * (BARE_LIMIT + 1))
     assert machine.waiting == 0
+
+
+def test_what_is_no_json_is_read_as_prose():
+    for prose in ('how to make "it": see below, or not', "请拨打 138 0013 8000，谢谢", "```json"):
+        assert read(prose, [])[0] == prose
+        assert read(prose, range(len(prose)))[0] == prose
+    assert read('Here: {"a": 1, "b": true}. Fine', [])[0] == 'Here: \n"a"\n 1\n "b"\n true\n. Fine'
 
 
 def test_it_knows_keys_from_values():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guiju.review.canon import canonical
-from guiju.review.lexicon import Lexicon, Term, encode_terms, key_of
+from guiju.review.lexicon import Lexicon, Term, _Sorted, encode_terms, key_of
 
 TERMS = [
     Term(text="毒品", cls="drugs", id="1"),
@@ -17,6 +17,9 @@ TERMS = [
     Term(text="sex", cls="porn", id="7"),
     Term(text="品交", cls="other", id="8"),
     Term(text="ab女", cls="porn", id="9"),
+    Term(text="buy illegal guns", cls="weapons", id="10"),
+    Term(text="卖92手枪", cls="weapons", id="11"),
+    Term(text="ransomware", cls="malware", id="12"),
 ]
 LEXICON = Lexicon({"t": encode_terms(TERMS)})
 
@@ -36,7 +39,12 @@ def rules(text, **more):
     return {rule.removeprefix("t:") for rule, _, _ in found(text, **more)}
 
 
-DRESSED = st.text("毒品交易大麻哈鱼女 heroinavsexchildporb*-·,。\n。.", max_size=40)
+DRESSED = st.text("毒品交易大麻哈鱼女 heroinavsexchildporb*-·,。\n。.", max_size=40) | st.lists(
+    st.sampled_from(
+        [*"heroin", *"毒品", "child", "porn", " ", "  ", " - ", ". ", "-", "*", "sex", "buy", "illegal", "guns", "92"]
+    ),
+    max_size=12,
+).map("".join)
 
 
 @given(DRESSED, st.lists(st.integers(0, 40), max_size=8))
@@ -126,8 +134,26 @@ def test_it_sees_through_dressed_up_latin(text):
     assert rules(text) == {"4"}
 
 
+@pytest.mark.parametrize("separator", ["-", ".", "'", "/", "--", "..", "_-", "*", "·", "😀"])
+def test_it_sees_through_what_stands_inside_a_latin_word(separator):
+    assert rules(f"buy her{separator}oin now") == {"4"}
+    assert rules(f"child po{separator}rn") == {"5"}
+
+
+def test_a_blank_inside_a_word_is_seen_through_in_a_longer_term_only():
+    assert rules("buy ille gal guns") == {"10"}
+    assert rules("write ran somware") == {"12"}
+    assert rules("the hero in this film") == set()
+
+
+@pytest.mark.parametrize("text", ["卖92手枪", "卖9-2手枪", "卖 9 2 手 枪", "賣92手槍", "卖.9.2.手.枪"])
+def test_it_sees_through_separators_in_a_mixed_term(text):
+    assert rules(text) == {"11"}
+
+
 @pytest.mark.parametrize(
-    "text", ["child porn", "child-porn", "childporn", "c h i l d   p o r n", "c-h-i-l-d- -p-o-r-n"]
+    "text",
+    ["child porn", "child-porn", "childporn", "c h i l d   p o r n", "c-h-i-l-d- -p-o-r-n", "c.h.i.l.d. .p.o.r.n"],
 )
 def test_a_blank_of_the_term_may_be_anything(text):
     assert rules(text) == {"5"}
@@ -136,7 +162,8 @@ def test_a_blank_of_the_term_may_be_anything(text):
 @pytest.mark.parametrize(
     "text",
     ["java", "avatar", "heroine", "his ex-wife", "essex", "sexy", "it's ex", "毒。品", "毒，品", "毒\n品", "毒***品",
-     "毒. 品", "s ex", "大麻哈鱼", "大 麻哈鱼", "superheroin", "the ro in", "a v i d"],
+     "毒. 品", "s ex", "大麻哈鱼", "大 麻哈鱼", "superheroin", "the ro in", "a v i d",
+     "a-v", "s-ex", "child - porn", "child. porn", "her   oin", "buy - illegal guns"],
 )  # fmt: skip
 def test_it_leaves_alone_what_is_no_term(text):
     assert rules(text) == set()
@@ -161,7 +188,7 @@ def test_it_holds_only_an_open_start():
 
 
 def test_a_term_that_is_only_recorded_is_found_but_holds_nothing():
-    lexicon = Lexicon({"t": encode_terms(TERMS)}, holds=frozenset({("porn", "high")}))
+    lexicon = Lexicon({"t": encode_terms(TERMS)}, holds=lambda cls, severity: cls == "porn")
     scanner = lexicon.scanner(frozenset(), "input")
     assert scanner.feed("毒").safe_up_to == 1
     scan = scanner.feed("品。")
@@ -176,6 +203,17 @@ def test_work_and_memory_stay_bounded():
     assert len(scanner._tail) < 20
     assert len(scanner._reported) < 10
     assert len(scanner._squeeze._marks) < 20
+
+
+def test_the_sorted_words_agree_with_a_naive_twin():
+    words = ["毒", "毒品", "毒品交易", "大麻", "品", "ab", "abc", "abd"]
+    known = _Sorted(words)
+    for text in ("毒品交", "毒品交易", "毒", "abcd", "abe", "a", "x", "品毒品"):
+        for start in range(len(text)):
+            rest = text[start:]
+            there = sorted((w for w in words if rest.startswith(w)), key=len, reverse=True)
+            opens = any(w.startswith(rest) and w != rest for w in words)
+            assert known.at(text, start) == (there, opens)
 
 
 def test_a_blob_without_terms_finds_nothing():

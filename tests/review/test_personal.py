@@ -44,7 +44,8 @@ def spans(findings):
 
 
 def found(text):
-    return {(cls, text[start:end]) for cls, start, end in spans(scan(text))}
+    whole = canonical(text)
+    return {(cls, text[slice(*whole.span(start, end))]) for cls, start, end in spans(scan(text))}
 
 
 HITS = [
@@ -60,24 +61,43 @@ HITS = [
     ("I.mobile", "+86 138 0013 8000", "+86 138 0013 8000"),
     ("I.mobile", "8613800138000", "8613800138000"),
     ("I.mobile", '{"phone":13800138000}', "13800138000"),
+    ("I.mobile", "①13800138000②13900139000", "13800138000"),
+    ("I.mobile", "打138.0013.8000。", "138.0013.8000"),
+    ("I.mobile", "19412345678", "19412345678"),
+    ("I.mobile", "173 7292 3992 2024-01-01", "173 7292 3992"),
+    ("I.mobile", "阿里云13800138000", "13800138000"),
+    ("I.resident_id", f"证件ID{ID}", ID),
     ("I.landline", "010-62345678", "010-62345678"),
     ("I.landline", "(0755)82345678", "(0755)82345678"),
     ("I.landline", "电话02162345678", "02162345678"),
     ("I.bank_card", f"卡号{CARD}，", CARD),
     ("I.bank_card", "4367 4280 8424 1415 261", "4367 4280 8424 1415 261"),
+    ("I.bank_card", "4111 1111 1111 1111 5555 5555 5555 4444", "4111 1111 1111 1111"),
     ("I.credit_code", f"代码{CODE}，", CODE),
     ("I.passport", "护照号EB9661092，", "EB9661092"),
     ("I.passport", "护照P12345678", "P12345678"),
+    ("I.passport", "My passport number is: D12345678.", "D12345678"),
+    ("I.passport", "外交护照DE1234567", "DE1234567"),
+    ("I.passport", "香港护照KJ1234567", "KJ1234567"),
+    ("I.passport", "港澳通行证C12345678", "C12345678"),
     ("I.plate", "车牌浙BDPH32H的", "浙BDPH32H"),
+    ("I.plate", "京A 12345", "京A 12345"),
+    ("I.plate", "车牌：京 A·12345", "京 A·12345"),
+    ("I.plate", "教练车京A1234学停在", "京A1234学"),
+    ("I.plate", "粤Z1234港", "粤Z1234港"),
     ("I.plate", "京A12345", "京A12345"),
     ("I.plate", "沪A·12345", "沪A·12345"),
     ("I.email", "到test.user259@company.cn或者", "test.user259@company.cn"),
+    ("I.email", "...john.doe+news@sub.example.co.uk--John", "john.doe+news@sub.example.co.uk"),
+    ("I.email", "a@example.xn--fiqs8s", "a@example.xn--fiqs8s"),
     ("I.ip.public", "IP是43.175.62.41，", "43.175.62.41"),
     ("I.ip.private", "192.168.1.10", "192.168.1.10"),
     ("I.api_key", f"key: {KEY} 。", KEY),
     ("I.api_key", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE"),
     ("I.api_key", "password: Xk29fjq0ZmLw83hdTTy1q", "Xk29fjq0ZmLw83hdTTy1q"),
     ("I.private_key", f"a {PEM} b", PEM),
+    ("I.address", "请把快递寄到四川省成都市武侯区天府大道190号，", "四川省成都市武侯区天府大道190号"),
+    ("I.address", "她住在北京市海淀区中关村南大街320号2栋4单元1975室。", "北京市海淀区中关村南大街320号2栋4单元1975室"),
     ("I.address", "地址：上海市浦东新区世纪大道412号，", "上海市浦东新区世纪大道412号"),
 ]
 
@@ -113,6 +133,20 @@ MISSES = [
     "this_is_a_rather_long_identifier_name",
     "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
     "订单号20261124143000123456789",
+    "430102199002303507",  # an impossible date; the Luhn digit of a card holds
+    "450102196007223852",  # a wrong check character; the Luhn digit of a card holds
+    "9558 8008 8277 7816 764",  # a wrong card, whose first sixteen digits are a right one
+    "6222 0212 1380 0138 000",  # a wrong card, which ends in a mobile number
+    "3601-0219-4405-0338-9X",
+    "866314108748884",  # a device's IMEI
+    "4711803352580",  # a German article number
+    "git clone git@github.com:org/repo.git",
+    "icon@2x.png",
+    "vue@next.js",
+    "订单号E20241124",
+    "model E12345678",
+    "国产大飞机C919",
+    "云 A12345",
 ]
 
 

@@ -71,3 +71,20 @@ def test_a_class_without_its_parent_is_no_taxonomy():
 def test_the_nearest_class_is_offered_for_a_mistyped_one():
     assert load.taxonomy().nearest("A.1.h.drgs") == "A.1.h.drugs"
     assert load.taxonomy().nearest("zzzzzz") == ""
+
+
+def test_a_detector_says_what_its_own_classes_are_called():
+    row = {"zh": "工单号", "en": "ticket number", "mask": {"zh": "[工单]", "en": "[ticket]"}}
+    taxonomy = Taxonomy(load.taxonomy_yaml(), {"X.ticket": row})
+    assert [taxonomy.name("X.ticket", language) for language in ("zh", "en")] == ["工单号", "ticket number"]
+    assert taxonomy.placeholder("X.ticket", "zh") == "[工单]"
+    assert taxonomy.name("X.ticket.old", "en") == "ticket number"
+    assert "X.ticket" in taxonomy.classes
+
+
+def test_a_detector_does_not_rename_the_shipped_classes():
+    assert Taxonomy(load.taxonomy_yaml(), {"I.mobile": {"zh": "别的", "en": "other"}}).name("I.mobile", "zh") == (
+        load.taxonomy().name("I.mobile", "zh")
+    )
+    with pytest.raises(AssertionError, match="below X"):
+        Taxonomy(load.taxonomy_yaml(), {"A.9": {"zh": "新", "en": "new"}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,6 +26,11 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "ROOT", str(tmp_path))
     monkeypatch.setattr(module, "VENV", str(tmp_path / ".venv"))
     return module
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 @pytest.fixture
@@ -55,6 +61,56 @@ def test_a_read_only_folder_is_named(bootstrap, monkeypatch, capsys):
     monkeypatch.setattr(bootstrap, "VENV", "/proc/.venv")
     assert bootstrap.main("run") == 3
     assert "/proc can't be written" in capsys.readouterr().err
+
+
+def test_an_interruption_is_a_sentence_and_its_own_code(bootstrap, installs: list[str], monkeypatch, capsys):
+    def interrupted(title, arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bootstrap, "install", interrupted)
+    assert bootstrap.main("run") == 130
+    assert "Run make again to go on." in capsys.readouterr().err
+    assert bootstrap.stamped("run") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "is full"),
+        ("WARNING: Retrying (…) Failed to establish a new connection: [Errno -3] …", "name a mirror"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "THESE PACKAGES DO NOT MATCH THE HASHES"),
+    ],
+)
+def test_what_pip_says_becomes_what_can_be_done(bootstrap, said: str, told: str):
+    noise = ["WARNING: something of pip's"] * 5
+    sentence = bootstrap.failure("libraries", [*noise, said])
+    assert told in sentence
+    assert ("Errno" in sentence, "WARNING" in sentence) == (False, "HASHES" in said)
+
+
+@pytest.mark.parametrize("problem", ["python", "venv", "folder", "disk", "network"])
+def test_each_sentence_is_there_in_chinese_too(bootstrap, monkeypatch, capsys, problem: str):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    if problem == "python":
+        monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 18, "final", 0))
+    elif problem == "venv":
+        monkeypatch.setitem(sys.modules, "ensurepip", None)
+    elif problem == "folder":
+        monkeypatch.setattr(bootstrap, "ROOT", "/proc")
+        monkeypatch.setattr(bootstrap, "VENV", "/proc/.venv")
+    if problem == "disk":
+        said = bootstrap.failure("libraries", ["No space left on device"])
+    elif problem == "network":
+        said = bootstrap.failure("libraries", ["Failed to establish a new connection"])
+    else:
+        assert bootstrap.main("run") == 3
+        said = capsys.readouterr().err
+    assert any("\u4e00" <= char <= "\u9fff" for char in said)
+
+
+def test_even_an_old_python_can_read_it():
+    source = (ROOT / "scripts" / "bootstrap.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 6))
 
 
 def test_it_installs_once(bootstrap, installs: list[str]):

@@ -238,7 +238,7 @@ def test_unknown_words_of_a_choice_are_told_apart_by_its_index():
 
 def test_a_key_that_may_be_text_is_decided_before_it_leaves():
     (event,) = read(stream(), chunk({"x": {"制作": 1}}))
-    ((channel, text, form),) = event.texts
+    ((channel, text, form, _),) = event.texts
     assert (text, form) == ("制作", "name")
     assert channel in event.ends
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -15,7 +16,8 @@ from guiju.config import control_socket, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options: the socket is the installation's."""
+    """One option: the socket is the installation's."""
+    parser.add_argument("--json", action="store_true", help="print one line of JSON once it listens")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     listener.listen(512)
     draft.replace(path)  # nobody ever finds a socket that isn't listened to
     logging.getLogger("guiju.control").info("control=listening socket=%s", path)
+    if args.json:
+        print(json.dumps({"socket": str(config.run / path.name)}), flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
             application,

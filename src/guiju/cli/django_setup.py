@@ -7,22 +7,49 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from guiju import clock
+from guiju.cli.main import OK, UNFIT, language
+from guiju.cli.preflight import home_is_writable
 from guiju.config import Config, control_socket, load
+from guiju.journal.claim import claimed
 from guiju.journal.keyring import Keyring
+
+NEW = {
+    "zh": "在 {home} 新建规矩的数据（密钥、数据表、初始数据）。若数据在别处，请用 GUIJU_HOME 指明。",
+    "en": "Making a new installation in {home}. Where yours lies elsewhere, name it: GUIJU_HOME=…",
+}
+BEHIND = {
+    "zh": "尚未生效的网关进程：{workers}。更改已保存；请查看其日志。",
+    "en": "Not taken yet by: {workers}. The change is kept; see their logs.",
+}
 
 
 def ready() -> Config:
-    """Settings, keys and tables, whether the service runs or not."""
+    """Settings, keys and tables, whether the service runs or not.
+
+    Raises:
+        HomeNotWritable, NoDatabase
+    """
+    from django.db import DatabaseError
+
     from guiju.control import first_start
 
     _same_place(load().run / "up.lock")
     config = load()
-    config.run.mkdir(parents=True, exist_ok=True)
+    home_is_writable(config)
     first_start.django()
-    first_start.prepare(config) if not _has_data() else first_start.migrate()
+    try:
+        if _has_data():
+            first_start.migrate()
+        else:
+            sys.stderr.write(NEW[language()].format(home=config.home) + "\n")
+            first_start.prepare(config)
+    except DatabaseError as problem:
+        raise first_start.NoDatabase(problem=problem) from None
     return config
 
 
@@ -58,17 +85,44 @@ class _Unix(http.client.HTTPConnection):
 
 
 def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[str]:
-    """Wait until every live worker has taken this version. Returns the workers that haven't; [] where none runs."""
+    """Wait until every live worker has taken this version. Returns the workers that haven't; [] where none runs.
+
+    Where control doesn't answer: a worker that runs here waits for it as we do; where none runs, what a gateway starts
+    from is written here, so that it never starts with a key or a policy that has ended.
+    """
+    until = clock.monotonic() + seconds
+    while True:
+        try:
+            return _ask_control(config, version, until - clock.monotonic())
+        except (OSError, http.client.HTTPException, json.JSONDecodeError):
+            running = claimed(config.journal)
+            if not running:
+                _keep(config)
+                return []
+            if clock.monotonic() >= until:
+                return running
+            time.sleep(0.1)
+
+
+def _ask_control(config: Config, version: int, seconds: float) -> list[str]:
     connection = _Unix(str(control_socket(config)))
     headers = {"authorization": f"Bearer {Keyring.open(config).node_token}", "content-type": "application/json"}
+    body = json.dumps({"wait_for": version, "timeout": max(seconds, 1.0)})
     try:
-        connection.request("POST", "/_internal/poke", json.dumps({"wait_for": version, "timeout": seconds}), headers)
-        answer = json.loads(connection.getresponse().read() or b"{}")
-    except (OSError, http.client.HTTPException, json.JSONDecodeError):
-        return []  # the service is down: its next start takes what the tables say
+        connection.request("POST", "/_internal/poke", body, headers)
+        return list(json.loads(connection.getresponse().read()).get("behind", []))
     finally:
         connection.close()
-    return list(answer.get("behind", []))
+
+
+def _keep(config: Config) -> None:
+    from guiju.control import publish
+
+    _, body = publish.current()
+    file = config.run / "snapshot.json"
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_bytes(body)
+    draft.replace(file)
 
 
 def finish(config: Config, version: int, result: dict[str, Any], *, as_json: bool, text: str) -> int:
@@ -79,6 +133,6 @@ def finish(config: Config, version: int, result: dict[str, Any], *, as_json: boo
     elif text:
         print(text)
     if behind:
-        print(f"Not taken yet by: {', '.join(behind)}. The change is kept; see their logs.", file=sys.stderr)
-        return 3
-    return 0
+        sys.stderr.write(BEHIND[language()].format(workers=", ".join(behind)) + "\n")
+        return UNFIT
+    return OK

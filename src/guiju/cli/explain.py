@@ -9,13 +9,29 @@ from typing import Any
 
 import msgspec
 
+from guiju import plugins
 from guiju.cli.django_setup import ready
 from guiju.cli.main import language
 from guiju.errors import BadRequest
 from guiju.journal import reader
 from guiju.ledger import entries
-from guiju.review import load
 from guiju.review.explain import for_operator
+
+
+class NoSuchExchange(BadRequest):
+    text_en = "There is no record of the exchange '{exchange}'. Its id stands in the header x-guiju-exchange: ex_…"
+    text_zh = "没有交互“{exchange}”的记录。编号见响应头 x-guiju-exchange，形如 ex_…"
+
+
+class NoReason(BadRequest):
+    text_en = "Reading contents needs a reason, kept in the ledger: --contents --reason TEXT (four characters or more)"
+    text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
+
+
+NOT_THERE = {
+    "zh": "内容不在账本中：尚未由 guiju work 移入，或已被删除。",
+    "en": "The contents aren't in the ledger: guiju work hasn't moved them there yet, or they were erased.",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,18 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 found, 2 no such exchange, or contents without a reason."""
     config = ready()
-    found = _entries(config, args.exchange)
+    found = _entries(config, args.exchange) if args.exchange else []
     if not found:
-        raise BadRequest(field="exchange", problem=f"there is no record of {args.exchange}")
+        raise NoSuchExchange(exchange=args.exchange)
     contents: dict[str, str] = {}
     if args.contents:
         from guiju.control.records import actions
 
         try:
             opened = actions.read_contents(args.exchange, by=None, reason=args.reason)
-        except ValueError as problem:
-            raise BadRequest(field="--reason", problem=str(problem)) from None
+        except ValueError:
+            raise NoReason from None
         contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
+        if not contents:
+            sys.stderr.write(NOT_THERE[language()] + "\n")
     if args.json:
         plain: dict[str, Any] = {"exchange": args.exchange, "entries": [msgspec.to_builtins(e) for e in found]}
         print(json.dumps(plain | ({"contents": contents} if args.contents else {}), ensure_ascii=False))
@@ -68,7 +86,7 @@ def _entries(config: Any, exchange: str) -> list[entries.Entry]:
 
 
 def _say(found: list[entries.Entry]) -> None:
-    taxonomy, words = load.taxonomy(), language()
+    taxonomy, words = plugins.taxonomy(), language()
     for entry in found:
         if isinstance(entry, entries.Opened):
             print(

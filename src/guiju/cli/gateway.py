@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import logging
 import sys
 
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (default: setting `port`)")
     parser.add_argument("--host", help="address to listen on (default: setting `host`)")
     parser.add_argument("--worker", type=int, default=0, metavar="N", help="number of this worker on its node")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON once it listens")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
     def ready(port: int) -> None:
         gc.collect()
         gc.freeze()  # what was built for good is never looked at again by the collector
+        if args.json:
+            told = {"worker": f"{config['node']}/{args.worker}", "host": config["host"], "port": port}
+            print(json.dumps(told), flush=True)
 
     try:
         uvloop.run(worker.run(config, args.worker, ready))

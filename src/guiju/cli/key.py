@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from guiju import clock
+from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
-from guiju.errors import BadRequest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create = verbs.add_parser("create", help="make a key for an app; prints the key alone, once")
     create.add_argument("--app", required=True, help="name of the app; made in the demo service where it is new")
     create.add_argument("--service", help="service of a new app (default: the first)")
-    create.add_argument("--days", type=int, help="ends after so many days (default: never)")
+    create.add_argument("--days", type=_days, help="ends after so many days, at most 36500 (default: never)")
     verbs.add_parser("list", help="every key: id, app, beginning, state")
     revoke = verbs.add_parser("revoke", help="end a key at once; running answers end within a second")
     revoke.add_argument("key", help="its id, or its beginning as `list` shows it")
@@ -31,14 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 done, 2 no such key or app, 3 a worker hasn't taken the change."""
     config = ready()
     from guiju.control.services import actions
-    from guiju.control.services.models import App, Key, Service
+    from guiju.control.services.models import App, Key
 
     if args.verb == "create":
         app = App.objects.filter(name=args.app).first()
         if app is None:
-            service = Service.objects.filter(name=args.service).first() if args.service else Service.objects.first()
-            if service is None:
-                raise BadRequest(field="--service", problem=f"there is no service {args.service}")
+            service = named.service(args.service, otherwise_first=True)
             app = App(name=args.app, service=service)
             actions.save_app(app, by=None, what=f"service {service.name}")
         expires = clock.now() + timedelta(days=args.days) if args.days else None
@@ -53,20 +51,17 @@ def run(args: argparse.Namespace) -> int:
             for line in shown:
                 print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {line['state']}")
         return 0
-    found = (
-        Key.objects.filter(pk=int(args.key))
-        if args.key.isdigit()
-        else Key.objects.filter(prefix=args.key.rstrip("…")[:7])
-    )
-    if found.count() != 1:
-        raise BadRequest(
-            field="key", problem=f"`{args.key}` names {found.count()} keys; `guiju key list` shows their ids"
-        )
-    row = found.get()
+    row = named.key(args.key)
     version = actions.revoke_key(row, by=None, reason=args.reason)
     return finish(
         config, version, _row(row), as_json=args.json, text=f"Key {row.prefix}… of app {row.app.name} is revoked."
     )
+
+
+def _days(word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) <= 36_500:
+        raise argparse.ArgumentTypeError(f"'{word}' is no number of days from 1 to 36500")
+    return int(word)
 
 
 def _row(key: Any) -> dict[str, object]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from guiju.cli.django_setup import ready
+from guiju.cli.files import text_of
 from guiju.errors import BadRequest
 from guiju.journal import reader
 from guiju.ledger import entries, seal
@@ -46,10 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return GOOD
     elsewhere = None
     if args.checkpoint:
-        try:
-            elsewhere = Path(args.checkpoint).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise BadRequest(field=args.checkpoint, problem=str(problem)) from None
+        elsewhere = text_of(args.checkpoint)
     result = prove(config, elsewhere)
     if args.json:
         print(json.dumps(result, ensure_ascii=False))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from guiju.errors import BadRequest
+from guiju.cli.files import text_of
 
 MOST_REMARKS = 1000
 """Shown at most; all are counted."""
@@ -29,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 done, 2 the file is wrong (the message points into it), 3 a worker hasn't taken the change."""
-    try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadRequest(field=args.file, problem=str(problem)) from None
+    text = text_of(args.file)
     from guiju.cli.django_setup import finish, ready
 
     config = ready()

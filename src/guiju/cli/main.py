@@ -81,6 +81,7 @@ def exit_code(problem: GuijuError) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (`EXIT_CODES`)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(0o077)  # whatever is written belongs to this user alone, wherever GUIJU_HOME lies
     try:
         return dispatch(words)
     except GuijuError as problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import IO
@@ -16,10 +17,18 @@ from typing import IO
 from guiju.config import Config
 from guiju.errors import SettingError
 
+LEAST_FREE = 32_000_000
+"""Bytes: keys, tables and the shipped lexicons, a few times over."""
+
 
 class HomeNotWritable(SettingError):
     text_en = "{home} can't be written ({problem}). Name a folder of yours: export GUIJU_HOME=~/guiju-data"
     text_zh = "无法写入 {home}（{problem}）。请换一个您自己的文件夹：export GUIJU_HOME=~/guiju-data"
+
+
+class HomeFull(SettingError):
+    text_en = "{home} has {free} MB of free disk; {need} MB are needed to start. Make room, or export GUIJU_HOME=…"
+    text_zh = "{home} 所在磁盘仅剩 {free} MB，启动至少需要 {need} MB。请腾出空间，或另设 export GUIJU_HOME=…"
 
 
 class AlreadyRunning(SettingError):
@@ -63,11 +72,23 @@ def home_is_writable(config: Config) -> None:
     try:
         for folder in (config.home, config.run, config.home / "logs"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = config.run / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+            probe = folder / ".probe"
+            probe.write_bytes(b"")
+            probe.unlink()
     except OSError as problem:
         raise HomeNotWritable(home=config.home, problem=problem.strerror or problem) from None
+
+
+def home_has_room(config: Config) -> int:
+    """Free bytes where GUIJU_HOME lies.
+
+    Raises:
+        HomeFull: too few to start at all.
+    """
+    free = shutil.disk_usage(config.home).free
+    if free < LEAST_FREE:
+        raise HomeFull(home=config.home, free=free // 1_000_000, need=LEAST_FREE // 1_000_000)
+    return free
 
 
 def only_one(config: Config) -> IO[str]:
@@ -91,7 +112,7 @@ def only_one(config: Config) -> IO[str]:
 
 
 def port_is_free(config: Config) -> None:
-    """See that nobody listens where the gateway will.
+    """See that nobody listens where the gateway will, nor where `localhost` leads first.
 
     Raises:
         PortTaken (names the process, where it can be seen), PortReserved, NoSuchPlace
@@ -104,13 +125,28 @@ def port_is_free(config: Config) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+        if host == "127.0.0.1" and _answers("::1", port):  # what is printed would lead to somebody else
+            raise PortTaken(host="::1", port=port, owner=listener(port) or "another process", other=_other(port))
     except PermissionError:
         raise PortReserved(port=port) from None
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            other = port + 1 if port < 65_535 else 8787
-            raise PortTaken(host=host, port=port, owner=listener(port) or "another process", other=other) from None
+            owner = listener(port) or "another process"
+            raise PortTaken(host=host, port=port, owner=owner, other=_other(port)) from None
         raise NoSuchPlace(host=host, port=port, problem=problem.strerror or problem) from None
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < 65_535 else 8787
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
 
 
 def listener(port: int) -> str:

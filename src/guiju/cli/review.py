@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import select
+import signal
 import stat
 import sys
 from collections import deque
@@ -26,7 +27,6 @@ from guiju.cli.review_setup import Setup, setup
 from guiju.config import load
 from guiju.errors import InputFileError
 from guiju.review.judge import Reviewer
-from guiju.review.load import taxonomy
 from guiju.types import Action, Direction, Finding, Verdict
 
 BATCH = 65_536
@@ -102,8 +102,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="one text a line, or JSON Lines; auto: JSON Lines where most lines begin with '{'",
     )
-    parser.add_argument("--processes", type=int, metavar="N", help="default: one per core")
+    parser.add_argument("--processes", type=_count, metavar="N", help="default: one per core")
     parser.add_argument("--json", action="store_true", help="the output is always JSON Lines; taken for uniformity")
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) <= 1024:
+        raise argparse.ArgumentTypeError(f"'{word}' is no number of processes from 1 to 1024")
+    return int(word)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -185,7 +191,13 @@ _reviewer: Reviewer
 def begin(made: Setup) -> None:
     """Compile the reviewer of this process."""
     global _reviewer
-    _reviewer = plugins.reviewer(made.policy, made.lexicons, taxonomy().placeholder)
+    _reviewer = plugins.reviewer(made.policy, made.lexicons, plugins.taxonomy().placeholder)
+
+
+def begin_beside(made: Setup) -> None:
+    """The same in a process of the pool: a Ctrl-C is its parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin(made)
 
 
 def judge(batch: Batch, way: Way) -> Answer:
@@ -258,7 +270,7 @@ def answers(
         batch: Batch | None = first
         while batch is not None:
             if processes > 1 and (pool is not None or batch.size >= BATCH // 2):
-                pool = pool or ProcessPoolExecutor(processes, initializer=begin, initargs=(made,))
+                pool = pool or ProcessPoolExecutor(processes, initializer=begin_beside, initargs=(made,))
                 waiting.append(pool.submit(judge, batch, way))
             else:
                 yield judge(batch, way)

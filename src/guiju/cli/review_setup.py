@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from guiju import plugins
+from guiju.cli.named import NoSuchService
 from guiju.config import Config
-from guiju.errors import InputFileError, ReviewUnavailable, SettingError
+from guiju.errors import InputFileError, ReviewUnavailable
 from guiju.review.lexicon import encode_terms
 from guiju.review.lexicon_check import read_terms
-from guiju.review.load import default_lexicons, default_policy, taxonomy
+from guiju.review.load import default_lexicons, default_policy
 from guiju.review.policy import Audience, Policy
 from guiju.review.policy_file import parse_policy
 from guiju.snapshot import Service, Snapshot, decode
@@ -42,15 +44,13 @@ def setup(
         service: whose policy and audience; "" is the first one.
 
     Raises:
-        InputFileError: a named file is wrong. SettingError: no such service. ReviewUnavailable: the kept state is
+        InputFileError: a named file is wrong. NoSuchService. ReviewUnavailable: the kept state is
             not whole.
     """
     snapshot = active(config)
     if snapshot is None:
         if service:
-            raise SettingError(
-                name="--service", problem=f"nothing is active in {config.home}", remedy="Leave --service out"
-            )
+            raise NoSuchService(name=service, there="-")
         base = None
     else:
         base = _service(snapshot, service)
@@ -78,7 +78,7 @@ def active(config: Config) -> Snapshot | None:
 
 def policy_from(path: str) -> Policy:
     """A policy file. Raises: InputFileError."""
-    return parse_policy(_text(path), taxonomy(), file=path)
+    return parse_policy(_text(path), plugins.taxonomy(), file=path)
 
 
 def lexicons_from(paths: Sequence[str], cls: str = "") -> dict[str, bytes]:
@@ -86,7 +86,7 @@ def lexicons_from(paths: Sequence[str], cls: str = "") -> dict[str, bytes]:
     blobs: dict[str, bytes] = {}
     for path in paths:
         name = Path(path).stem
-        terms, _ = read_terms(_text(path), file=path, cls=cls, taxonomy=taxonomy())
+        terms, _ = read_terms(_text(path), file=path, cls=cls, taxonomy=plugins.taxonomy())
         blobs[path if name in blobs else name] = encode_terms(terms)
     return blobs
 
@@ -97,7 +97,7 @@ def _service(snapshot: Snapshot, name: str) -> Service | None:
     found = next((s for s in snapshot.services if s.name == name), None)
     if found is None:
         there = ", ".join(s.name for s in snapshot.services) or "none"
-        raise SettingError(name="--service", problem=f"there is no service '{name}'", remedy=f"There are: {there}")
+        raise NoSuchService(name=name, there=there)
     return found
 
 
@@ -105,7 +105,7 @@ def _active_policy(snapshot: Snapshot | None, service: Service | None) -> Policy
     wanted = service.policy if service else ""
     for reference in snapshot.policies if snapshot else ():
         if reference.name == wanted or not wanted:
-            return parse_policy(reference.yaml, taxonomy(), file=reference.name, version=reference.version)
+            return parse_policy(reference.yaml, plugins.taxonomy(), file=reference.name, version=reference.version)
     if wanted:
         raise ReviewUnavailable(problem=f"the policy '{wanted}' is not in the last snapshot")
     return default_policy()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
-from guiju.errors import BadRequest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +47,7 @@ def run(args: argparse.Namespace) -> int:
             for row in rows:
                 print(f"{row['name']:20}  {row['state']:10}  policy {row['policy']}, {row['apps']} apps")
         return 0
-    found = Service.objects.filter(name=args.name) if args.name else Service.objects.all()
-    if found.count() != 1:
-        problem = f"there is no service {args.name}" if args.name else "there are several services: name one"
-        raise BadRequest(field="name", problem=problem)
-    service = found.get()
+    service = named.service(args.name)
     act = actions.suspend if args.verb == "suspend" else actions.resume
     version = act(service, by=None, reason=args.reason)
     text = f"Service {service.name} is {service.state}."

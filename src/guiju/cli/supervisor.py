@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -98,6 +99,8 @@ class Supervisor:
         self._logs = logs
         self._echo = echo
         self._ending = False
+        self._logs_fail = False
+        self._terminal: int | None = None
         self._selector = selectors.DefaultSelector()
         self._partial: dict[int, bytes] = {}
         wake_read, self._wake = os.pipe()
@@ -106,14 +109,28 @@ class Supervisor:
         self._selector.register(wake_read, selectors.EVENT_READ, None)
 
     def obey_signals(self) -> None:
-        """SIGINT, SIGTERM and SIGHUP ask for the end; SIGCHLD wakes the loop."""
+        """SIGINT, SIGTERM and the terminal's end ask for the end; SIGCHLD wakes the loop.
+
+        A terminal that closes sends SIGHUP to its session's leader only, which may be a `make` that passes nothing on:
+        so the terminal is watched too. Under `nohup` (SIGHUP ignored) it may go.
+        """
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._ask)
+            self._terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
 
     def _ask(self, *_: object) -> None:
         self.asked += 1
+
+    def _terminal_is_gone(self) -> bool:
+        if self._terminal is None:
+            return False
+        poll = select.poll()
+        poll.register(self._terminal, 0)
+        return bool(poll.poll(0))  # nothing was asked for: what comes is its end
 
     def add(self, child: Child) -> Child:
         """Start a child and keep it running (or wait for its end, where it is `once`)."""
@@ -137,6 +154,9 @@ class Supervisor:
                 os.read(key.fd, 4096)
             else:
                 self._read(key.fileobj, *key.data)  # type: ignore[arg-type]
+        if self._terminal_is_gone():
+            self._terminal = None
+            self._ask()
         for child in self.children.values():
             if child.process is not None and child.process.poll() is not None:
                 self._reap(child)
@@ -160,11 +180,20 @@ class Supervisor:
                 self._lines(child, b"\n".join(whole) + b"\n")
 
     def _lines(self, child: Child, data: bytes) -> None:
-        write_log(self._logs / f"{child.name}.log", data)
+        self._log(child, data)
         for line in data.decode("utf-8", "replace").splitlines():
             child.tail.append(line)
             if "level=error" in line or "level=critical" in line:
                 self._echo(f"{child.name}: {line}")
+
+    def _log(self, child: Child, data: bytes) -> None:
+        try:
+            write_log(self._logs / f"{child.name}.log", data)
+            self._logs_fail = False
+        except OSError as problem:  # a full disk ends logs, not what is being served
+            if not self._logs_fail:
+                self._echo(f"logs can't be written: {problem.strerror or problem}")
+            self._logs_fail = True
 
     def _reap(self, child: Child) -> None:
         assert child.process is not None

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import socket
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ import msgspec
 
 from guiju import clock
 from guiju.cli import preflight, welcome
+from guiju.cli.files import secret_of
 from guiju.cli.main import OK, UNFIT, USAGE, language
 from guiju.cli.supervisor import Child, Supervisor, describe
-from guiju.config import EMBEDDED_URL, Config, control_socket, load, local_socket
-from guiju.errors import SettingError
+from guiju.config import EMBEDDED_URL, EVERYWHERE, Config, control_socket, load, local_socket
+from guiju.demo.server import weights
+from guiju.errors import BadRequest
 
 GATEWAY = "gateway-{}"
 """Name of a worker, for its log."""
@@ -36,6 +39,11 @@ START_SECONDS = 120.0
 """Longest first start that is waited for; a slow disk migrating takes a tenth of it."""
 GRACE_GATEWAY, GRACE_OTHERS = 6.0, 4.0
 """Seconds for running streams to finish, then for the last records to be written: a Ctrl-C takes ten at most."""
+
+
+class NoModel(BadRequest):
+    text_en = "--upstream: its model isn't named. Add --model NAME, as the server calls it"
+    text_zh = "--upstream：没有写明模型。请加上 --model 模型名（与该服务器所用名称一致）"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file with the upstream's API key, '-' to read it from standard input (or set GUIJU_UPSTREAM_KEY)",
     )
     parser.add_argument("--no-demo", action="store_true", help="don't start the embedded model")
+    parser.add_argument("--json", action="store_true", help="print what is ready as one line of JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,14 +70,20 @@ def run(args: argparse.Namespace) -> int:
     preflight.home_is_writable(config)
     with preflight.only_one(config):
         preflight.port_is_free(config)
-        return Machine(config, embedded=not (args.no_demo or config["upstream"])).serve()
+        embedded = not (args.no_demo or config["upstream"])
+        if embedded:
+            weights()  # says what is missing, before anything is started
+        if (free := preflight.home_has_room(config)) < (stop := config["disk.stop_bytes"]):
+            numbers = {"free": free // 1_000_000, "stop": stop // 1_000_000}
+            echo(welcome.LOW_DISK[language()].format(home=config.home, **numbers))
+        return Machine(config, embedded=embedded, as_json=args.json).serve()
 
 
 def overrides(args: argparse.Namespace) -> dict[str, str]:
     """Options as settings, for this process and its children.
 
     Raises:
-        SettingError: an upstream without a model, or a key file that can't be read.
+        NoModel: an upstream without a model. CannotRead, NotText: the key file.
     """
     told = {"GUIJU_HOME": str(load().home)}
     for name in ("port", "host", "workers", "upstream"):
@@ -77,26 +92,18 @@ def overrides(args: argparse.Namespace) -> dict[str, str]:
     if args.model:
         told["GUIJU_UPSTREAM_MODEL"] = args.model
     if args.upstream and not (args.model or os.environ.get("GUIJU_UPSTREAM_MODEL")):
-        raise SettingError(
-            name="--upstream", problem="its model isn't named", remedy="Add --model NAME, as the server calls it"
-        )
+        raise NoModel
     if args.upstream_key_file:
-        try:
-            file = args.upstream_key_file
-            key = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        except OSError as problem:
-            raise SettingError(
-                name="--upstream-key-file", problem=str(problem), remedy="Name a readable file, or - for standard input"
-            ) from None
-        told["GUIJU_UPSTREAM_KEY"] = key.strip()
+        told["GUIJU_UPSTREAM_KEY"] = secret_of(args.upstream_key_file)
     return told
 
 
 class Machine:
     """The processes of one machine, from the first to the last."""
 
-    def __init__(self, config: Config, *, embedded: bool) -> None:
+    def __init__(self, config: Config, *, embedded: bool, as_json: bool = False) -> None:
         self.config = config
+        self.as_json = as_json
         self.embedded = embedded
         self.supervisor = Supervisor(config.home / "logs", echo)
         self.started = clock.monotonic()
@@ -108,7 +115,7 @@ class Machine:
         try:
             prepared = self.bring_up()
             if prepared is not None:
-                print(welcome.text(self.config, prepared, language(), clock.monotonic() - self.started), flush=True)
+                self.welcome(prepared)
                 while not self.supervisor.asked:
                     self.supervisor.turn(1.0)
         except StartFailed as problem:
@@ -120,6 +127,15 @@ class Machine:
             workers = [GATEWAY.format(number) for number in range(self.config["workers"])]
             self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", "model"], GRACE_OTHERS)])
         return code
+
+    def welcome(self, prepared: dict[str, Any]) -> None:
+        """Print where to go; nobody may be reading any more."""
+        seconds = clock.monotonic() - self.started
+        text = welcome.text(self.config, prepared, language(), seconds)
+        if self.as_json:
+            text = json.dumps(welcome.facts(self.config, prepared), ensure_ascii=False)
+        with suppress(OSError):
+            print(text, flush=True)
 
     def bring_up(self) -> dict[str, Any] | None:
         """Start everything in order; returns what was prepared, or None where Ctrl-C came first."""
@@ -199,7 +215,9 @@ def accepts(path: Path) -> bool:
 
 def answers_ready(config: Config) -> bool:
     """Whether the gateway says that it serves (`GET /readyz`)."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config["host"], config["host"])  # noqa: S104 — compared, not bound
+    host = config["host"]
+    if host in EVERYWHERE:
+        host = "::1" if ":" in host else "127.0.0.1"
     connection = http.client.HTTPConnection(host, config["port"], timeout=1.0)
     with closing(connection):
         try:
@@ -211,5 +229,6 @@ def answers_ready(config: Config) -> bool:
 
 def echo(line: str) -> None:
     """A line for the person at the terminal; standard output is kept for what may be copied."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # the terminal may have gone, and what runs must still be ended in order
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-from pathlib import Path
 
+from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
-from guiju.errors import BadRequest
+from guiju.cli.files import secret_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 done, 2 a wrong URL or service, 3 a worker hasn't taken the change."""
     config = ready()
     from guiju.control.services import actions
-    from guiju.control.services.models import Service, Upstream
+    from guiju.control.services.models import Upstream
 
     if args.verb == "list":
         rows = [
@@ -44,15 +43,8 @@ def run(args: argparse.Namespace) -> int:
             for row in rows:
                 print(f"{row['name']:20}  {row['dialect']:10}  {row['url']}{'  (with key)' if row['key'] else ''}")
         return 0
-    secret = os.environ.get("GUIJU_UPSTREAM_KEY")
-    if args.key_file:
-        try:
-            secret = (sys.stdin.read() if args.key_file == "-" else Path(args.key_file).read_text()).strip()
-        except OSError as problem:
-            raise BadRequest(field="--key-file", problem=str(problem)) from None
-    service = Service.objects.filter(name=args.service).first() if args.service else Service.objects.first()
-    if service is None:
-        raise BadRequest(field="--service", problem=f"there is no service {args.service}")
+    secret = secret_of(args.key_file) if args.key_file else os.environ.get("GUIJU_UPSTREAM_KEY")
+    service = named.service(args.service, otherwise_first=True)
     version = actions.save_upstream(
         args.name, args.url, dialect=args.dialect, secret=secret, model=args.model, service=service, by=None
     )

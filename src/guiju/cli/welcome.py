@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -12,6 +13,11 @@ from typing import Any
 
 from guiju.config import EMBEDDED_MODEL, Config
 
+LOW_DISK = {
+    "zh": "注意：{home} 所在磁盘仅剩 {free} MB，低于 disk.stop_bytes（{stop} MB）；腾出空间之前，网关不接受新的请求。",
+    "en": "Note: {home} has {free} MB of free disk, less than disk.stop_bytes ({stop} MB): the gateway refuses new exchanges "
+    "until space is made.",
+}
 FIRST_START = {
     "zh": "首次启动：生成密钥、建表、写入初始数据……",
     "en": "First start: making keys, tables and first data …",
@@ -61,11 +67,11 @@ LINK_LATER = {
 }
 LINK_ONCE = {"zh": "{link}（一次性）", "en": "{link}  (works once)"}
 KEY_NOTE = {
-    "zh": "演示应用自己的密钥，仅存于本机 {file}（0600）；您的应用请用：{guiju} key create --app 名称",
+    "zh": "演示应用的密钥，只保存在本机（{file}，0600）；为您的应用创建密钥：{guiju} key create --app NAME",
     "en": "The demo app's own, kept on this machine only ({file}, 0600); for yours: {guiju} key create --app NAME",
 }
 EMBEDDED_NOTE = {
-    "zh": "当前为内置演示模型 SmolLM2-135M（中文很差）。换成真模型：{guiju} up --upstream URL --model 名称",
+    "zh": "当前使用内置的演示小模型 SmolLM2-135M（中文很差）。换用其他模型：{guiju} up --upstream URL --model 模型名",
     "en": "The model is the small embedded SmolLM2-135M. For a real one: {guiju} up --upstream URL --model NAME",
 }
 MODEL_NOTE = {"zh": "模型：{model}", "en": "The model is {model}."}
@@ -75,18 +81,31 @@ PROMPT = "What is the capital of France?"
 
 def curl(url: str, key: str, model: str, prompt: str) -> str:
     """A command that asks one question, with nothing in it that a shell would change."""
+    body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
     return (
         f"  curl {url}/v1/chat/completions \\\n"
         f"    -H 'authorization: Bearer {key}' -H 'content-type: application/json' \\\n"
-        f"""    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "{prompt}"}}]}}'"""
+        f"    -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
     )
 
 
 def typed(home: Path) -> str:
     """How this person types `guiju` here, so that it finds this installation."""
     program = Path(sys.executable).with_name("guiju")
-    word = "guiju" if shutil.which("guiju") == str(program) else os.path.relpath(program)
+    near = os.path.relpath(program)
+    word = (
+        "guiju" if shutil.which("guiju") == str(program) else shlex.quote(str(program) if near[0:2] == ".." else near)
+    )
     return word if home == Path("var").absolute() else f"GUIJU_HOME={shlex.quote(str(home))} {word}"
+
+
+def facts(config: Config, prepared: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a script (`guiju up --json`)."""
+    url = config.base_url
+    return {
+        "url": url, "chat": f"{url}/", "console": f"{url}/console/", "link": prepared.get("link"), "key": prepared["key"],
+        "model": prepared.get("model") or EMBEDDED_MODEL, "home": str(config.home), "process": os.getpid(),
+    }  # fmt: skip
 
 
 def text(config: Config, prepared: Mapping[str, Any], language: str, seconds: float) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from guiju.cli.django_setup import ready
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options."""
+    """One option."""
+    parser.add_argument("--json", action="store_true", help="print one line of JSON once it works")
 
 
 def run(args: argparse.Namespace) -> int:
     """Work until told to stop. Exit codes: 0 stopped."""
-    ready()
+    config = ready()
     from guiju.work import main
+
+    if args.json:
+        print(json.dumps({"node": config["node"], "home": str(config.home)}), flush=True)
 
     main.run()
     return 0

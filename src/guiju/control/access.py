@@ -1,10 +1,11 @@
-"""needs(): the one way from a request to a room."""
+"""needs(): the one way from a request to a room. guard() puts it before every page of a room, also one that forgot it."""
 
 from functools import wraps
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern
 
 from guiju.control.people.roles import permissions
 
@@ -42,3 +43,12 @@ def posts(permission, back="../"):
         return guarded
 
     return decorate
+
+
+def guard(patterns, permission: str) -> None:
+    """Each view of these URL patterns, and of those included in them, is for those who may."""
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            pattern.callback = needs(permission)(pattern.callback)
+        else:
+            guard(pattern.url_patterns, permission)

@@ -1,37 +1,12 @@
-"""The console's rooms: one table. A new room is a new folder with urls.py, and one line here.
-
-docs/how-to/add-a-console-room.md shows how.
-"""
-
-from typing import NamedTuple
+"""What every page of the console shows: the rooms that its visitor may enter (rooms.py lists them), and warnings."""
 
 from django.conf import settings
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from guiju.control.people.roles import permissions
+from guiju.control.rooms import ROOMS
 from guiju.label.record import DEMO_CODE
-
-
-class Room(NamedTuple):
-    """A room of the console."""
-
-    path: str
-    """Below /console/."""
-    urls: str
-    title: object
-    permission: str
-    icon: str
-
-
-ROOMS: tuple[Room, ...] = (
-    Room("", "guiju.control.records.urls_home", _("Home"), "console.view", "home"),
-    Room("exchanges/", "guiju.control.records.urls", _("Exchanges"), "records.view", "exchange"),
-    Room("services/", "guiju.control.services.urls", _("Services"), "services.view", "service"),
-    Room("policies/", "guiju.control.policies.urls", _("Policies"), "policies.view", "policy"),
-    Room("lexicons/", "guiju.control.policies.urls_lexicons", _("Lexicons"), "policies.view", "lexicon"),
-    Room("people/", "guiju.control.people.urls", _("People"), "people.change", "people"),
-)
 
 
 def context(request):
@@ -44,9 +19,8 @@ def context(request):
     found["may"] = {p.replace(".", "_"): True for p in may}
     found["rooms"] = [
         {
-            "title": r.title,
+            "title": gettext(r.title),
             "href": f"/console/{r.path}",
-            "icon": r.icon,
             "current": request.path == "/console/" if not r.path else request.path.startswith(f"/console/{r.path}"),
         }
         for r in ROOMS

@@ -10,6 +10,14 @@ from guiju.errors import SettingError
 DEMO, CHAT, EMBEDDED = "demo", "chat", "embedded"
 
 
+class NoDatabase(SettingError):
+    text_en = "The database can't be used: {problem}. Start it, mend GUIJU_DATABASE_URL, or look at GUIJU_HOME's disk."
+    text_zh = "数据库不可用：{problem}。请启动数据库、检查 GUIJU_DATABASE_URL，或检查 GUIJU_HOME 所在的磁盘。"
+
+    def __init__(self, *, problem: object) -> None:
+        super().__init__(problem=" ".join(str(problem).split()).rstrip("?."))  # drivers speak in several lines
+
+
 def django() -> None:
     """Make Django usable in this process."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "guiju.control.settings")
@@ -35,7 +43,7 @@ def prepare(config: Config) -> dict[str, Any]:
     Returns:
         `key` (the demo app's), `model`, and `link` (the first administrator's sign-in link, while nobody has signed in).
 
-    Raises: SettingError: the database can't be used.
+    Raises: NoDatabase.
     """
     config.run.mkdir(parents=True, exist_ok=True)
     django()
@@ -46,9 +54,7 @@ def prepare(config: Config) -> dict[str, Any]:
         with transaction.atomic():
             return _data(config)
     except DatabaseError as problem:
-        raise SettingError(
-            name="database_url", problem=f"the database can't be used: {problem}", remedy="Start it, or mend the URL"
-        ) from None
+        raise NoDatabase(problem=problem) from None
 
 
 def _data(config: Config) -> dict[str, Any]:

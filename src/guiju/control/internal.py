@@ -46,13 +46,17 @@ async def poll(request: HttpRequest) -> HttpResponse:
     late = workers.get(worker, {}).get("late", 0) + 1 if await sync_to_async(publish.version)() > have else 0
     workers[worker] = {"have": have, "seen_ms": clock.epoch_ms(), "late": late, "stats": told.get("stats", {})}
     deadline = clock.monotonic() + min(float(told.get("wait", _LONGEST)), _LONGEST)
-    while True:
-        if await sync_to_async(publish.version)() > have:
-            _, body = await sync_to_async(publish.current)()
-            return HttpResponse(body, content_type="application/json")
-        if clock.monotonic() >= deadline:
-            return HttpResponse(status=204)
-        await asyncio.sleep(_LOOK)
+    try:
+        while True:
+            if await sync_to_async(publish.version)() > have:
+                _, body = await sync_to_async(publish.current)()
+                return HttpResponse(body, content_type="application/json")
+            if clock.monotonic() >= deadline:
+                return HttpResponse(status=204)
+            await asyncio.sleep(_LOOK)
+    except asyncio.CancelledError:  # it hung up in the middle of its poll: it has ended, nobody waits for it
+        workers.pop(worker, None)
+        raise
 
 
 async def blob(request: HttpRequest, digest: str) -> HttpResponse:

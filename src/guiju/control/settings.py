@@ -1,9 +1,12 @@
 """Django's settings, all of them from guiju.config: there is no second place to configure anything."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from guiju.config import load
+from guiju.control.rooms import ROOMS
+from guiju.errors import SettingError
 from guiju.journal.keyring import Keyring
 
 HERE = Path(__file__).parent
@@ -28,10 +31,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = GUIJU["gateway.body_limit"]
 
 INSTALLED_APPS = [
-    "guiju.control.people",
-    "guiju.control.services",
-    "guiju.control.policies",
-    "guiju.control.records",
+    *sorted({room.package for room in ROOMS}),
     "guiju.control.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -79,6 +79,15 @@ TEMPLATES = [
 ]
 
 
+def _needs(package: str, setting: str, extra: str) -> None:
+    if find_spec(package) is None:
+        raise SettingError(
+            name=setting,
+            problem=f"{package} isn't installed",
+            remedy=f"Run: pip install 'guiju[{extra}]' (docs/how-to)",
+        )
+
+
 def _database() -> dict[str, object]:
     url = str(GUIJU["database_url"])
     if not url:
@@ -94,6 +103,13 @@ def _database() -> dict[str, object]:
             "TEST": {"NAME": GUIJU.home / "test.sqlite3"},
         }
     parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+        raise SettingError(
+            name="database_url",
+            problem="isn't a PostgreSQL URL",
+            remedy="Write postgres://user:password@host/database, or leave it empty for SQLite",
+        )
+    _needs("psycopg", "database_url", "postgres")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
@@ -112,11 +128,14 @@ DATABASES = {"default": _database()}
 def _cache() -> dict[str, str]:
     """Counters that end by themselves: failed sign-ins."""
     if url := str(GUIJU["redis_url"]):
+        _needs("redis", "redis_url", "redis")
         return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "KEY_PREFIX": "guiju"}
     return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
 
 CACHES = {"default": _cache()}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = [

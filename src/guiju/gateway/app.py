@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from guiju import clock, plugins
-from guiju.errors import BodyTooLarge, GuijuError, UnknownPath, UpstreamError
+from guiju.errors import BodyTooLarge, GuijuError, UnknownPath, UpstreamError, WrongMethod
 from guiju.gateway import admission, ids, telemetry
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
@@ -22,6 +22,8 @@ _HOP = frozenset(
      "upgrade", "content-length", "host", "expect", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
 )  # fmt: skip
 _API = ("/v1/", "/api/")
+_METHODS = {"/v1/models": "GET, HEAD", "/v1/moderations": "POST"}
+"""Of surfaces without a dialect; a dialect's paths take POST."""
 
 
 class App:
@@ -45,9 +47,13 @@ class App:
                 return
             language = language_of(call.headers.get("accept-language", ""), "", "zh")
             shape = faults.anthropic if "anthropic-version" in call.headers else faults.openai
+            if dialect is not None:
+                shape = dialect.fault
             exchange = ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10))
-            body = shape(error, exchange=exchange, language=language)
-            call.answer(error.status, body, [("x-guiju-exchange", exchange)])
+            headers = [("x-guiju-exchange", exchange)]
+            if isinstance(error, WrongMethod):
+                headers.append(("allow", str(error.data["allowed"])))
+            call.answer(error.status, shape(error, exchange=exchange, language=language), headers)
 
     async def _exchange(self, call: Call, dialect: Dialect) -> None:
         try:
@@ -60,6 +66,9 @@ class App:
 
     async def _other(self, call: Call) -> None:
         path = call.path
+        allowed = "POST" if path in self._dialects else _METHODS.get(path, "")
+        if allowed and call.method not in allowed.split(", "):
+            raise WrongMethod(method=call.method, path=path, allowed=allowed)
         if call.too_large:
             raise BodyTooLarge(limit=self._gateway.config["gateway.body_limit"])
         if path == "/healthz":
@@ -78,9 +87,9 @@ class App:
             self.save_counts()
             body = telemetry.exposition(telemetry.load(self._gateway.config.run / "metrics"))
             call.answer(200, body, [], "text/plain; version=0.0.4; charset=utf-8")
-        elif path == "/v1/models" and call.method in ("GET", "HEAD"):
+        elif path == "/v1/models":
             self._models(call)
-        elif path == "/v1/moderations" and call.method == "POST":
+        elif path == "/v1/moderations":
             await self._moderations(call)
         elif path.startswith(_API) or path.startswith("/_internal"):
             raise UnknownPath(method=call.method, path=path)

@@ -226,7 +226,7 @@ class Exchange:
             ask, exchange=self.id, created=clock.epoch_ms() // 1000, text=text, finish=app.finish_reason, label=details
         )
         await self.close("input_refused", action=verdict.action, queue=verdict.queue, finish=app.finish_reason)
-        content_type = "text/event-stream; charset=utf-8" if ask.stream else "application/json"
+        content_type = self.dialect.stream_type if ask.stream else "application/json"
         self.call.answer(200, body, self.headers(), content_type)
 
     async def _fail(self, error: GuijuError) -> None:
@@ -285,22 +285,28 @@ class Exchange:
         assert reply is not None
         assert admitted is not None
         app = admitted.app
+        label = self.label()
         answer = self.dialect.read_stream(
             ask,
             dialect=self.compiled.upstreams[grant.upstream].dialect,
-            label=self.label(),
+            label=label,
             allow_opaque=app.allow_opaque,
         )
         reviewer = self.compiled.reviewers[admitted.service.policy]
         gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
         machine = stream.Relay(
-            answer, gates, place=app.notice, language=self.language, notices=not ask.json_mode and not grant.observe
+            answer,
+            gates,
+            place=app.notice,
+            language=self.language,
+            notices=not ask.json_mode and not grant.observe,
+            label=label,
         )
         self.move(SERVING)
         call = self.call
         headers = [
             *self.headers(),
-            ("content-type", "text/event-stream; charset=utf-8"),
+            ("content-type", self.dialect.stream_type),
             ("cache-control", "no-cache"),
         ]
         call.start(200, headers)
@@ -310,9 +316,10 @@ class Exchange:
         counts.active += 1
         outcome, code, ending, stopped = "served", "", b"", None
         try:
-            ending = await stream.relay(machine, reply.read, call.write, call.drain, self.gateway.overdue)
+            overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
+            ending = await stream.relay(machine, reply.read, call.write, call.drain, overdue)
             if not answer.done:  # the upstream ended without its last event
-                ending = answer.stop(finish=answer.finish or "stop", replacement="", details=self.label())
+                ending = answer.stop(finish=answer.finish or "stop", replacement="", details=label)
         except stream.Stopped as stop:
             stopped = stop.judged
             verdict = Verdict(action=stopped.action, judged=(stopped,), answer=_answer_name(reviewer, stopped))

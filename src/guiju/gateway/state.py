@@ -41,8 +41,6 @@ class Gateway:
         self.counts = Counts(started_ms=clock.epoch_ms())
         self.entropy = Entropy()
         self.running: set[Exchange] = set()
-        self.overdue = 0.0
-        """Seconds that a sentence may be held; 0 while no detector holds sentences."""
         self.disk_free = 1 << 62
         self._compiled: Compiled | None = None
         self._unknown_rejections: dict[str, int] = {}

@@ -15,7 +15,7 @@ from guiju.ledger import entries
 from guiju.review.holdback import Holdback
 from guiju.review.judge import Reviewer
 from guiju.types import Action, Form, Judged
-from guiju.wire.dialect import AnswerStream, Event
+from guiju.wire.dialect import AnswerStream, Event, Json
 
 MakeGate = Callable[[Form], Holdback]
 
@@ -35,12 +35,27 @@ class Relay:
         answer: the dialect's machine.
         make_gate: form -> a fresh gate.
         place: where the notice stands in text: `interface` (nowhere), `begin` or `end`.
+        label: the `guiju` object that the dialect writes; it is told here when something has been masked.
     """
 
-    def __init__(self, answer: AnswerStream, make_gate: MakeGate, *, place: str, language: str, notices: bool) -> None:
+    def __init__(
+        self,
+        answer: AnswerStream,
+        make_gate: MakeGate,
+        *,
+        place: str,
+        language: str,
+        notices: bool,
+        label: Json | None = None,
+    ) -> None:
         self.answer = answer
         self.gates: dict[str, Holdback] = {}
         self._make_gate = make_gate
+        self._label = {} if label is None else label
+        self._says: set[str] = set()
+        """Channels before or after which the notice may stand."""
+        self._names: set[str] = set()
+        """Channels of names: an event of its own can't carry one."""
         self._begin = notice.beginning(language) if place == "begin" and notices else ""
         self._end = notice.end(language) if place == "end" and notices else ""
         self._noticed: set[str] = set()
@@ -63,10 +78,10 @@ class Relay:
         final = b""
         for event in events:
             released: dict[str, str] = {}
-            for channel, text, form in event.texts:
+            for channel, text, form, says in event.texts:
                 gate = self.gates.get(channel)
                 if gate is None:
-                    gate = self.gates[channel] = self._make_gate(form)
+                    gate = self._open(channel, form, says=says)
                 piece = gate.feed(text)
                 released[channel] = released[channel] + piece if channel in released else piece
                 if gate.ended:
@@ -84,6 +99,14 @@ class Relay:
                 out.append(written)
         return b"".join(out), final
 
+    def _open(self, channel: str, form: Form, *, says: bool) -> Holdback:
+        if says:
+            self._says.add(channel)
+        if form == "name":
+            self._names.add(channel)
+        gate = self.gates[channel] = self._make_gate(form)
+        return gate
+
     def _finish(self, event: Event, released: dict[str, str], out: list[bytes]) -> None:
         """Channels that are complete: what they still hold is decided, and leaves before the event's own ending."""
         for channel, gate in self.gates.items():
@@ -94,6 +117,8 @@ class Relay:
                 if tail:
                     released[channel] = released.get(channel, "") + tail
                 self._stop(gate, released, out)
+            if gate.insertions:
+                self._label["action"] = str(Action.MASK)
             if self._end and channel in self._noticed:
                 self._noticed.discard(channel)
                 self.notices.append((channel, gate.delivered, len(self._end)))
@@ -112,6 +137,8 @@ class Relay:
             tail = gate.close()
             if gate.ended:
                 self._stop(gate, {channel: tail}, out)
+            if gate.insertions:
+                self._label["action"] = str(Action.MASK)
             if tail:
                 out.append(self.answer.more(channel, self._deliver(channel, tail)))
         return b"".join(out)
@@ -119,14 +146,14 @@ class Relay:
     def _stop(self, gate: Holdback, released: dict[str, str], out: list[bytes]) -> None:
         """What was safe leaves; then nothing more."""
         for channel, piece in released.items():
-            if piece and not channel.endswith((".name", "#key")):
+            if piece and channel not in self._names:
                 out.append(self.answer.more(channel, self._deliver(channel, piece)))
         assert gate.stopped is not None
         raise Stopped(gate.stopped, b"".join(out))
 
     def _deliver(self, channel: str, piece: str) -> str:
         first = channel not in self._noticed and channel not in self.contents
-        if first and (self._begin or self._end) and channel.endswith((".content", ".text")):
+        if first and (self._begin or self._end) and channel in self._says:
             self._noticed.add(channel)
             if self._begin:
                 self.notices.append((channel, 0, len(self._begin)))
@@ -186,13 +213,16 @@ async def relay(
 
     Raises: Stopped, ClientLeft, UpstreamError, and what interrupted the reading.
     """
+    loop, until = asyncio.get_running_loop(), 0.0
     while True:
         if overdue and machine.held:
+            until = until or loop.time() + overdue
             try:
-                async with asyncio.timeout(overdue):
+                async with asyncio.timeout_at(until):
                     data = await read()
             except TimeoutError:
                 write(_overdue(machine))
+                until = 0.0
                 continue
         else:
             data = await read()
@@ -200,6 +230,7 @@ async def relay(
         if not data and not final:
             out += machine.flush()
         if out:
+            until = 0.0
             write(out)
             await drain()
         if final or not data:

@@ -68,10 +68,15 @@ def load(folder: Path) -> dict[str, Counts]:
     found = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            found[path.stem] = msgspec.json.decode(path.read_bytes(), type=Counts)
+            found[path.stem] = msgspec.json.decode(path.read_bytes(), type=Counts, dec_hook=_counter)
         except (OSError, msgspec.DecodeError):
             continue
     return found
+
+
+def _counter(kind: type, value: dict[str, int]) -> Counter[str]:
+    """msgspec writes a Counter as the object that it is, but doesn't read one."""
+    return Counter(value)
 
 
 _TABLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (

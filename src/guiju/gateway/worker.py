@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from guiju import clock
+from guiju import clock, plugins
 from guiju.config import Config
 from guiju.gateway.app import App
 from guiju.gateway.http import Limits, Server
@@ -20,7 +20,6 @@ from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries, seal
-from guiju.review import load
 
 _log = logging.getLogger("guiju.gateway")
 
@@ -57,7 +56,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
         day_key=day_key(keyring),
         segment_bytes=config["journal.segment_bytes"],
     )
-    gateway = Gateway(config, keyring, load.taxonomy(), journal, f"{config['node']}/{worker}")
+    gateway = Gateway(config, keyring, plugins.taxonomy(), journal, f"{config['node']}/{worker}")
     control = control_pool(config)
     app = App(gateway, control)
     limits = Limits(

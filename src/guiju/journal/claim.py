@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from guiju import clock
 from guiju.errors import SettingError
+
+PATIENCE = 1.0
+"""Seconds: whoever only looks (`unclaimed`, `claimed`) holds a lock for a moment too, and must not keep a worker from
+its start."""
 
 
 def _lock(folder: Path) -> int | None:
@@ -32,12 +38,28 @@ def claim(journal: Path, node: str, worker: int) -> int:
     Raises:
         SettingError: a worker of that number runs already.
     """
-    fd = _lock(journal / node / str(worker))
-    if fd is None:
-        raise SettingError(
-            name="--worker", problem=f"worker {worker} of {node} runs already", remedy="Give this one another number"
-        )
+    until = clock.monotonic() + PATIENCE
+    while (fd := _lock(journal / node / str(worker))) is None:
+        if clock.monotonic() > until:
+            raise SettingError(
+                name="--worker",
+                problem=f"worker {worker} of {node} runs already",
+                remedy="Give this one another number",
+            )
+        time.sleep(0.02)
     return fd
+
+
+def claimed(journal: Path) -> list[str]:
+    """Workers that run on this machine, as `node/worker`."""
+    running = []
+    for lock in sorted(journal.glob("*/*/lock")):
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                running.append(f"{lock.parent.parent.name}/{lock.parent.name}")
+    return running
 
 
 @contextmanager

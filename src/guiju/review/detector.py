@@ -25,7 +25,11 @@ class Scan(NamedTuple):
 
 
 class Scanner(Protocol):
-    """One channel's machine. Keeps a bounded tail; its whole work is linear in what it is fed."""
+    """One channel's machine. Keeps a bounded tail; its whole work is linear in what it is fed.
+
+    One that holds whole sentences also has `overdue() -> list[Finding]`: it has held for as long as it may, so what is
+    open is decided now, as it stands, and leaves. sentence.py is such a one.
+    """
 
     def feed(self, piece: str) -> Scan:
         """Take the canonical characters that follow those fed before (a piece may be empty or one character)."""

@@ -36,7 +36,6 @@ import msgspec
 from guiju.review.canon import Canon
 from guiju.review.detector import Scanner
 from guiju.review.json_text import JsonText
-from guiju.review.sentence import SentenceScanner
 from guiju.types import Action, Finding, Form, Judged
 
 InsertionKind = Literal["mask"]
@@ -142,8 +141,8 @@ class Holdback:
     def overdue(self) -> str:
         """Sentence-level detectors have held for as long as they may: judge the open sentence as it stands."""
         for scanner, _ in self._scanners:
-            if isinstance(scanner, SentenceScanner):
-                self._take(scanner.decide().findings)
+            if (decide := getattr(scanner, "overdue", None)) is not None:
+                self._take(decide())
         return self.feed("")
 
     def close(self) -> str:

@@ -2,13 +2,16 @@ r"""JSON source text read as it comes, so that a term in `\u` escapes is that te
 
 Pure. holdback.py puts it before canon.py on channels of form `json` (tool arguments, JSON mode): pieces of JSON
 source in, readable characters out, with the way back to the source. It follows JSON loosely: what isn't valid
-JSON is still read, character by character, since review must see whatever the model wrote.
+JSON is read as the prose that it is (a model that was asked for JSON may answer in sentences), since review must see
+whatever the model wrote.
 
 What it emits:
   * characters of strings, escapes decoded (`大` for `\u5927`; a surrogate pair is one character);
-  * `\n` for each structural character, quote and blank outside strings: nothing matches across them;
+  * `\n` for each structural character: nothing matches across them;
+  * quotes and blanks as they are: in JSON there is always structure beside them, and in prose a term may go over them;
   * bare tokens (numbers, true) only once they are complete, because a masked number must become a string as a
-    whole (`13800138000` -> `"[手机号]"`) or the JSON breaks.
+      whole (`13800138000` -> `"[手机号]"`) or the JSON breaks;
+  * all other characters as they come: they are prose, and from there on so is whatever stands in no bracket.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from typing import NamedTuple
 
 _PLAIN = re.compile(r'[^"\\]+')
 _BARE = re.compile(r"[^\s\"{}\[\],:]+")
+_LITERAL = re.compile(r"[-+.0-9eE]*|t|tr|tru|true|f|fa|fal|fals|false|n|nu|nul|null")
+"""A bare token of JSON, or the beginning of one."""
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 _FAR = 1 << 62
@@ -52,6 +57,8 @@ class JsonText:
         self._high = ""
         """A high surrogate's escape, waiting for its other half."""
         self._bare = ""
+        self._prose = False
+        """Something has come that is no JSON."""
         self._stack: list[str] = []
         self._key_next = False
         self._key_start = -1
@@ -146,7 +153,7 @@ class JsonText:
             self._keys.append(Token(self._key_start, self._source))
             self._key_start = -1
         self._in_string = False
-        self._emit_barrier(out)
+        self._emit_structure(piece[at], out)
         return at + 1
 
     def _more_escape(self, piece: str, at: int, out: list[str]) -> int:
@@ -184,8 +191,10 @@ class JsonText:
     def _outside_at(self, piece: str, at: int, out: list[str]) -> int:
         if bare := _BARE.match(piece, at):
             self._bare += bare.group()
-            if len(self._bare) > BARE_LIMIT:
-                self._end_bare(out)
+            if len(self._bare) > BARE_LIMIT or not _LITERAL.fullmatch(self._bare):
+                self._prose = True
+                text, self._bare = self._bare, ""
+                self._emit_plain(text, out)
             return bare.end()
         self._end_bare(out)
         char = piece[at]
@@ -199,13 +208,14 @@ class JsonText:
             self._stack.pop()
         if char in '{,":}[]':
             self._key_next = char in "{," and self._stack[-1:] == ["{"]
-        self._emit_barrier(out)
+        self._emit_structure(char, out)
         return at + 1
 
     def _end_bare(self, out: list[str]) -> None:
         if self._bare:
             text, self._bare = self._bare, ""
-            self._bare_tokens.append(Token(self._source, self._source + len(text)))
+            if self._stack or not self._prose:
+                self._bare_tokens.append(Token(self._source, self._source + len(text)))
             self._emit_plain(text, out)
 
     def _drop_high(self, out: list[str]) -> None:
@@ -235,6 +245,8 @@ class JsonText:
         self._source += width
         out.append(char)
 
-    def _emit_barrier(self, out: list[str]) -> None:
-        self._barriers.append(self._source)
-        self._emit_plain("\n", out)
+    def _emit_structure(self, char: str, out: list[str]) -> None:
+        json = bool(self._stack) or not self._prose
+        if json:
+            self._barriers.append(self._source)
+        self._emit_plain("\n" if json and char in "{}[],:" else char, out)

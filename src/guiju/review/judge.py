@@ -65,6 +65,8 @@ class Reviewer:
         self.policy = policy
         self.detectors = tuple(detectors)
         self._placeholders = placeholders
+        self.holds_sentences = any(hasattr(d.scanner(frozenset(), "output"), "overdue") for d in detectors)
+        """Whether a stream may wait for the end of a sentence; how long is the gateway's to say."""
         self._ways: dict[tuple[Direction, Audience], _Way] = {}
 
     def _way(self, direction: Direction, audience: Audience) -> _Way:

@@ -1,46 +1,48 @@
 """Term lists -> one matcher. The policy decides what a hit means; lexicon_check.py reads and criticises lists.
 
 Theory of operation. Terms are kept as squeezed canonical text (canon.py, squeeze.py). An Aho-Corasick automaton over
-only the *first three* characters of each term (five for Latin ones) finds where a term may begin; two Python sets tell
-how far it goes: `ends` (whole terms and allow-phrases) and `begins` (every proper prefix of them). Why not the whole
-terms in the automaton: it would take four times as long to build, the scan is no quicker, and the prefixes are needed
-anyway to know which suffix of a stream may still become a term. It is built without the interpreter lock, so running
-streams go on meanwhile (docs/explanation/how-holdback-works.md).
+only the *first three* characters of each term (twelve for Latin ones) finds where a term may begin; the sorted list of
+all terms and allow-phrases tells which stand there, and whether the text so far is the beginning of one. Why not the whole
+terms in the automaton: it would take four times as long to build, and the scan is no quicker. It is built without the
+interpreter lock, so running streams go on meanwhile (docs/explanation/how-holdback-works.md).
 
-    canonical ──► squeeze ──► tail + new text ──► automaton: candidates ──► walk: matches, open starts
+    canonical ──► squeeze ──► tail + new text ──► automaton: candidates ──► look: matches, open starts
                                   ▲                                              │
                                   └──────── kept from the first open start ◄─────┘
 
 A match is final once no open start stands at or before it (a longer term or an allow-phrase could still cover it) and,
-for a Latin end, once the next character is known. Letters parted one by one (`s-e-x`) go a second way, through
-squeeze.Spelled and the same sets.
+for a Latin end, once the next character is known. Whether separators may stand where they do is asked of the gaps then
+(`_fits`): anywhere in Chinese; in Latin words as far as `his ex-wife` isn't taken for `sex`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
-import ahocorasick_rs
+import daachorse
 import msgspec
 
 from guiju.review.canon import plain
 from guiju.review.detector import Scan, Scanner, Sources
-from guiju.review.squeeze import LATIN, LONGEST_GAP, SEPARATOR, SEPARATORS, Spelled, Squeeze, squeezed
+from guiju.review.squeeze import LATIN, LONGEST_GAP, LONGEST_SPELLED, SEPARATOR, SEPARATORS, Gap, Squeeze, squeezed
 from guiju.types import Direction, Finding, Severity
 
 _LATIN = re.compile(f"[{LATIN}]")
-_HALF = re.compile("[\ud800-\udfff]")
 _NO_SEPARATOR = {code: None for code in range(128) if SEPARATORS.match(chr(code))}
 _WORDS = re.compile(f"[^{SEPARATOR}]+")
-_GAP = re.compile(f"[{SEPARATOR}]{{1,{2 * LONGEST_GAP + 1}}}")
-"""The widest that a way of spelling may leave between two letters."""
-_PARTED = re.compile(f"[{LATIN}](?<![{LATIN}].)(?:[{SEPARATOR}]|$)", re.DOTALL)
-"""A letter that stands alone, with a separator after it, or whose neighbour is still to come."""
+_GAP = re.compile(f"[{SEPARATOR}]{{1,{LONGEST_SPELLED}}}")
+"""The widest that a way of writing may leave between two letters."""
 
-FIRST_CHINESE, FIRST_LATIN = 3, 5
+FIRST_CHINESE, FIRST_LATIN = 3, 12
 """Characters of a term that the automaton knows."""
+
+SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 8, 10
+"""Shortest Latin terms that are seen letter by letter (`s-e-x`), with a hyphen or full stop in a word (`her.oin`), with a
+blank in one of several words (`buy il legal guns`), and in the only one. Shorter ones would be seen in harmless text."""
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     severity: Severity
     id: str
     allow: tuple[str, ...]
+    parts: tuple[int, ...]
 
 
 _packer = msgspec.msgpack.Encoder()
@@ -74,20 +77,19 @@ _unpacker: msgspec.msgpack.Decoder[list[_Packed]] = msgspec.msgpack.Decoder(list
 
 def key_of(text: str) -> str:
     """The form in which a term is matched; "" where nothing of it is left."""
-    return squeezed(plain(text))
+    return squeezed(plain(text)).text
 
 
 def encode_terms(terms: Iterable[Term]) -> bytes:
-    """Terms -> blob. Terms of fewer than two characters are left out (lexicon_check.py says so to the person)."""
+    """Terms -> blob, in order of their keys. Terms of fewer than two characters are left out (lexicon_check.py says so to
+    the person)."""
     packed = []
     for number, term in enumerate(terms):
-        key = key_of(term.text)
+        key, parts = squeezed(plain(term.text))
         if len(key) >= 2:
             allow = tuple(k for k in map(key_of, term.allow) if key in k and k != key)
-            packed.append(_Packed(key, term.cls, term.severity, term.id or str(number), allow))
-            if " " in key:  # written together as well
-                packed.append(_Packed(key.replace(" ", ""), term.cls, term.severity, term.id or str(number), allow))
-    return _packer.encode(packed)
+            packed.append(_Packed(key, term.cls, term.severity, term.id or str(number), allow, parts))
+    return _packer.encode(sorted(packed, key=lambda p: p.key))
 
 
 class _Entry(NamedTuple):
@@ -97,6 +99,8 @@ class _Entry(NamedTuple):
     severity: Severity
     rule: str
     holds: bool
+    parts: tuple[int, ...]
+    """Where its Latin words are parted."""
 
 
 class Lexicon:
@@ -104,56 +108,51 @@ class Lexicon:
 
     name = "lexicon"
 
-    def __init__(self, blobs: dict[str, bytes], holds: frozenset[tuple[str, Severity]] | None = None) -> None:
+    def __init__(
+        self, blobs: dict[str, bytes], holds: Callable[[str, Severity], bool] = lambda cls, severity: True
+    ) -> None:
         """Args:
         blobs: lexicon name -> blob.
-        holds: (class, severity) pairs on which the policy acts: only these terms hold text back. None: all.
+        holds: (class, severity) -> whether the policy acts on it: only these terms hold text back.
         """
         self.ends: dict[str, tuple[_Entry, ...]] = {}
         """Whole terms; an allow-phrase is here with no entry."""
-        self.begins: set[str] = set()
         self.allowed: dict[str, frozenset[str]] = {}
         """Term -> the allow-phrases that cover it."""
-        held: set[str] = set()
+        acting: set[str] = set()
         for name, blob in blobs.items():
             for packed in _unpacker.decode(blob):
                 key = packed.key
-                acts = holds is None or (packed.cls, packed.severity) in holds
-                entry = _Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts)
-                known = self.ends.get(key, ())
-                self.ends[key] = (*known, entry)
-                words = (key, *packed.allow)
+                acts = holds(packed.cls, packed.severity)
+                entry = _Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts, packed.parts)
+                self.ends[key] = (*self.ends.get(key, ()), entry)
+                if acts:
+                    acting.update((key, *packed.allow))
                 if packed.allow:
                     self.allowed[key] = frozenset(packed.allow) | self.allowed.get(key, frozenset())
                     for phrase in packed.allow:
                         self.ends.setdefault(phrase, ())
-                begins = self.begins if acts else held
-                for word in words:
-                    for size in range(len(word) - 1, 0, -1):
-                        if (prefix := word[:size]) in begins:
-                            break  # and so are all shorter ones
-                        begins.add(prefix)
-        self.walk = self.begins | held if held - self.begins else self.begins
-        """Prefixes of all terms, those that are only recorded too; `begins` are those that hold."""
+        self.terms = _Sorted(self.ends)
+        self.acting = self.terms if len(acting) == len(self.ends) else _Sorted(acting)
+        """Those that hold text back."""
         self.classes = frozenset(e.cls for entries in self.ends.values() for e in entries)
-        self.limit = max(map(len, self.ends), default=0) * 4
-        self.longest = max(map(len, self.ends), default=0)
+        self.longest = self.terms.longest
+        self.limit = self.longest * (1 + LONGEST_GAP)
         firsts: dict[str, list[str]] = {}
         for key, entries in self.ends.items():
-            terms = firsts.setdefault(key[: FIRST_LATIN if _LATIN.match(key) else FIRST_CHINESE], [])
-            if entries and " " not in key:
-                terms.append(key)
+            beginning = firsts.setdefault(key[: _first(key)], [])
+            if entries:
+                beginning.append(key)
+        self._beginnings = list(firsts)
         self._terms = [tuple(terms) for terms in firsts.values()]
         """By number of their beginning in the automaton: whole terms, for `clear`."""
-        self._finder = ahocorasick_rs.AhoCorasick(
-            firsts, implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
-        )
+        self._finder = daachorse.DoubleArrayAhoCorasick([first.encode() for first in firsts]) if firsts else None
 
     def clear(self, text: str) -> bool:
         """See `Detector.clear`: no term is there even where every separator is taken out."""
         bare = text.translate(_NO_SEPARATOR) if text.isascii() else "".join(_WORDS.findall(text))
         terms = self._terms
-        for number, start, _ in self._find(bare):
+        for number, start in self._find(bare):
             if not bare.startswith(terms[number], start):
                 continue
             for term in terms[number]:
@@ -167,13 +166,19 @@ class Lexicon:
 
     def candidates(self, text: str) -> list[int]:
         """Where a term may begin in squeezed text."""
-        return [start for _, start, _ in self._find(text)]
+        return [start for _, start in self._find(text)]
 
-    def _find(self, text: str) -> list[tuple[int, int, int]]:
-        try:
-            return self._finder.find_matches_as_indexes(text, overlapping=True)
-        except UnicodeEncodeError:  # half of a pair, from an escape in JSON: no term has one
-            return self._finder.find_matches_as_indexes(_HALF.sub("\ufffd", text), overlapping=True)
+    def _find(self, text: str) -> list[tuple[int, int]]:
+        """Number and place of every beginning that stands in the text."""
+        if self._finder is None:
+            return []
+        data = text.encode("utf-8", "surrogatepass")  # half of a pair, from an escape in JSON: no term has one
+        found, chars, last = [], 0, 0
+        for _, end, number in self._finder.find_overlapping(data):  # in order of their ends
+            chars += len(data[last:end].decode("utf-8", "surrogatepass"))
+            last = end
+            found.append((number, chars - len(self._beginnings[number])))
+        return found
 
 
 def _written(term: str, text: str) -> bool:
@@ -196,6 +201,47 @@ def _written(term: str, text: str) -> bool:
     return False
 
 
+class _Sorted:
+    """Words in order: which stand at a place of a text, and whether one begins there that goes on."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = sorted(words)
+        self.longest = max(map(len, self._words), default=0)
+        self.short: set[str] = set()
+        """Beginnings that are too short for the automaton."""
+        self._shorter: dict[str, str] = {}
+        """Word -> the longest other one that it begins with."""
+        begun: list[str] = []
+        for word in self._words:
+            while begun and not word.startswith(begun[-1]):
+                begun.pop()
+            if begun:
+                self._shorter[word] = begun[-1]
+            begun.append(word)
+            for size in range(min(_first(word), len(word)) - 1, 0, -1):
+                if (beginning := word[:size]) in self.short:
+                    break  # and so are all shorter ones
+                self.short.add(beginning)
+
+    def at(self, text: str, start: int) -> tuple[list[str], bool]:
+        """The words at `start`, the longest first, and whether the text from there to its end is the beginning of another."""
+        rest = text[start : start + self.longest]
+        following = bisect_right(self._words, rest)
+        # Every word that `rest` begins with is the one before it in order, or begins that one too.
+        word = self._words[following - 1] if following else None
+        found = []
+        while word is not None:
+            if rest.startswith(word):
+                found.append(word)
+            word = self._shorter.get(word)
+        return found, following < len(self._words) and self._words[following].startswith(rest)
+
+
+def _first(key: str) -> int:
+    """Characters of it that the automaton knows."""
+    return FIRST_LATIN if _LATIN.match(key) else FIRST_CHINESE
+
+
 class _Match(NamedTuple):
     """A term in squeezed text; offsets are those of the channel."""
 
@@ -215,31 +261,23 @@ class LexiconScanner:
         self._base = 0
         """Squeezed offset of the tail."""
         self._before = ""
-        """The character before the tail, for word boundaries, and where it stands in canonical text."""
-        self._before_at = -1
+        """The character before the tail, for word boundaries."""
         self._canonical = 0
         self._reported: set[tuple[int, str]] = set()
         self._phrases: set[_Match] = set()
         """Allow-phrases seen that reach into the tail."""
-        self._spelled: Spelled | None = None
-        self._last = ""
 
     def feed(self, piece: str) -> Scan:
         """See `Scanner.feed`."""
-        new = self._squeeze.feed(piece)
+        text = self._tail + self._squeeze.feed(piece)
         self._canonical += len(piece)
         findings: list[Finding] = []
-        text = self._tail + new
         safe = self._canonical
         if text:
             open_from, held_from = self._scan(text, findings, closing=False)
             if held_from < len(text):
                 safe = self._squeeze.start(self._base + held_from)
             self._keep(text, open_from)
-        if self._spelled is not None or _PARTED.search(piece):
-            safe = min(safe, self._spell(piece, findings))
-        if piece:
-            self._last = piece[-1]
         return Scan(findings, safe)
 
     def close(self) -> list[Finding]:
@@ -247,12 +285,7 @@ class LexiconScanner:
         findings: list[Finding] = []
         if self._tail:
             self._scan(self._tail, findings, closing=True)
-        if self._spelled is not None:
-            for letters, places in self._spelled.close():
-                self._spelled_terms(letters, places, findings)
         return findings
-
-    # --- ordinary text ----------------------------------------------------------------------------
 
     def _scan(self, text: str, findings: list[Finding], *, closing: bool) -> tuple[int, int]:
         """Find terms in the tail and the new text.
@@ -266,16 +299,15 @@ class LexiconScanner:
         matches: list[_Match] = []
         starts = set(lexicon.candidates(text))
         if not closing:
-            # Shorter than what the automaton knows, and at the very end: asked of the prefixes.
-            starts.update(s for s in range(max(0, size - FIRST_LATIN + 1), size) if text[s] in lexicon.walk)
+            # Shorter than what the automaton knows, and at the very end.
+            starts.update(s for s in range(max(0, size - FIRST_LATIN + 1), size) if text[s:] in lexicon.terms.short)
         for start in sorted(starts):
-            latin = _LATIN.match(text, start)
-            if latin and not self._at_boundary(text, start):
+            if _LATIN.match(text, start) and not self._at_boundary(text, start):
                 continue
-            reach = self._walk(text, start, matches)
-            if reach == size and not closing and (rest := text[start:]) in lexicon.walk:
+            opens = self._look(text, start, matches)
+            if opens and not closing and self._viable(self._base + start, self._base + size):
                 open_from = min(open_from, start)
-                if rest in lexicon.begins:
+                if lexicon.acting is lexicon.terms or lexicon.acting.at(text, start)[1]:
                     held_from = min(held_from, start)
         matches.sort()
         self._phrases.update(m for m in matches if not lexicon.ends[m.key])
@@ -289,25 +321,20 @@ class LexiconScanner:
                 self._report(match, findings)
         return open_from, held_from
 
-    def _walk(self, text: str, start: int, matches: list[_Match]) -> int:
-        """Every whole term that begins at `start`; where the walk ended."""
-        ends, walk = self._lexicon.ends, self._lexicon.walk
-        end, size = start + 1, len(text)
-        longest: _Match | None = None
-        while end <= size:
-            piece = text[start:end]
-            if piece in ends and self._ends_at_boundary(text, end):
-                match = _Match(self._base + start, self._base + end, piece)
-                if ends[piece]:
-                    longest = match
-                else:
-                    matches.append(match)
-            if piece not in walk:
-                break
-            end += 1
-        if longest is not None:
-            matches.append(longest)
-        return min(end - 1, size)
+    def _look(self, text: str, start: int, matches: list[_Match]) -> bool:
+        """The longest term that stands at `start`, and every allow-phrase; whether another may still become one."""
+        ends = self._lexicon.ends
+        words, opens = self._lexicon.terms.at(text, start)
+        longest = False
+        for word in words:
+            entries, end = ends[word], start + len(word)
+            if (longest and entries) or not self._ends_at_boundary(text, end):
+                continue
+            match = _Match(self._base + start, self._base + end, word)
+            if not entries or any(self._fits(match, entry.parts) for entry in entries):
+                matches.append(match)
+                longest = longest or bool(entries)
+        return opens
 
     def _waits(self, text: str, match: _Match) -> bool:
         """A Latin term at the very end: the next character may belong to its word."""
@@ -316,16 +343,43 @@ class LexiconScanner:
 
     def _at_boundary(self, text: str, start: int) -> bool:
         before = text[start - 1] if start else self._before
-        if not before or not _LATIN.match(before):
-            return True
-        here = self._squeeze.start(self._base + start)
-        there = self._squeeze.start(self._base + start - 1) if start else self._before_at
-        return here > there + 1  # something unusual stood between
+        return not before or not _LATIN.match(before) or self._base + start in self._squeeze.gaps
 
     def _ends_at_boundary(self, text: str, end: int) -> bool:
         if end == len(text) or not _LATIN.match(text, end) or not _LATIN.match(text, end - 1):
             return True
-        return self._squeeze.start(self._base + end) > self._squeeze.start(self._base + end - 1) + 1
+        return self._base + end in self._squeeze.gaps
+
+    def _gaps(self, start: int, end: int) -> list[tuple[int, Gap]]:
+        """Those between Latin letters, each with its place from `start` on."""
+        gaps = self._squeeze.gaps
+        if not gaps:
+            return []
+        return [(at - start, gap) for at in range(start + 1, end) if (gap := gaps.get(at)) and gap.latin]
+
+    def _viable(self, start: int, end: int) -> bool:
+        """Whether an open start may become a term: only letters that are parted one by one may stand far apart."""
+        gaps = self._gaps(start, end)
+        return len(gaps) == end - start - 1 or not any(gap.wide for _, gap in gaps)
+
+    def _fits(self, match: _Match, parts: tuple[int, ...]) -> bool:
+        """Whether the separators that stand in a match may stand there."""
+        gaps = self._gaps(match.start, match.end)
+        if not gaps:
+            return True
+        key = match.key
+        pairs = sum(1 for at in range(1, len(key)) if _LATIN.match(key, at - 1) and _LATIN.match(key, at))
+        spelled = len(gaps) == pairs and len(key) >= SPELLED
+        for at, gap in gaps:
+            inside = at not in parts
+            if gap.wide and not (spelled and len(key) >= HYPHENED):
+                return False
+            if inside and gap.usual and not spelled:
+                if gap.blank and len(key) < (BROKEN if parts else BROKEN_WORD):
+                    return False
+                if len(key) < HYPHENED:
+                    return False
+        return True
 
     def _report(self, match: _Match, findings: list[Finding]) -> None:
         if (match.start, match.key) in self._reported:
@@ -335,20 +389,22 @@ class LexiconScanner:
         if any(p.key in allowed and p.start <= match.start and match.end <= p.end for p in self._phrases):
             return
         start, end = self._squeeze.start(match.start), self._squeeze.start(match.end - 1) + 1
-        self._add(match.key, start, end, findings)
-
-    def _add(self, key: str, start: int, end: int, findings: list[Finding]) -> None:
-        for entry in self._lexicon.ends[key]:
-            findings.append(
-                Finding(
-                    cls=entry.cls, detector="lexicon", rule=entry.rule, start=start, end=end, severity=entry.severity
+        for entry in self._lexicon.ends[match.key]:
+            if self._fits(match, entry.parts):
+                findings.append(
+                    Finding(
+                        cls=entry.cls,
+                        detector="lexicon",
+                        rule=entry.rule,
+                        start=start,
+                        end=end,
+                        severity=entry.severity,
+                    )
                 )
-            )
 
     def _keep(self, text: str, open_from: int) -> None:
         if open_from:
             self._before = text[open_from - 1]
-            self._before_at = self._squeeze.start(self._base + open_from - 1)
             self._tail, self._base = text[open_from:], self._base + open_from
             self._squeeze.forget(self._base)
             if self._reported:
@@ -358,51 +414,18 @@ class LexiconScanner:
         else:
             self._tail = text
 
-    # --- letters parted one by one ------------------------------------------------------------------
-
-    def _spell(self, piece: str, findings: list[Finding]) -> int:
-        """Feed the second way; the first canonical offset that it holds."""
-        lexicon, at = self._lexicon, 0
-        proved: list[tuple[str, list[int]]] = []
-        while True:
-            if self._spelled is None:
-                single = _PARTED.search(piece, at)
-                if single is None:
-                    break
-                at = single.start()
-                # The expression can't see what stood before the piece.
-                in_word = at == 0 and _LATIN.match(self._last) is not None
-                self._spelled = Spelled(lexicon.longest, self._canonical - len(piece) + at, in_word=in_word)
-            at = self._spelled.feed(piece, at, proved)
-            if not self._spelled.idle:
-                break
-            self._spelled = None
-        for letters, places in proved:
-            self._spelled_terms(letters, places, findings)
-        if self._spelled is not None:
-            letters = self._spelled.letters
-            for begin in range(len(letters)):
-                rest = letters[begin:]
-                if rest[0] != " " and (rest in lexicon.begins or rest in lexicon.ends):
-                    return self._spelled.places[begin]
-        return self._canonical
-
-    def _spelled_terms(self, letters: str, places: list[int], findings: list[Finding]) -> None:
-        for at in range(len(letters) - 2):
-            if letters[at:] in self._lexicon.ends:
-                self._add(letters[at:], places[at], places[-1] + 1, findings)
-
 
 def detector(sources: Sources) -> Lexicon | None:
     """The factory of plugins.DETECTORS: None without lexicons."""
     if not sources.lexicons:
         return None
-    classes = {packed.cls for blob in sources.lexicons.values() for packed in _unpacker.decode(blob)}
-    holds = {
-        (cls, severity)
-        for cls in classes
-        for direction in ("input", "output")
-        for audience in ("general", "minors", "professional")
-        for severity in sources.policy.acting_severities(cls, direction, audience)
-    }
-    return Lexicon(dict(sources.lexicons), frozenset(holds))
+
+    @cache
+    def holds(cls: str, severity: Severity) -> bool:
+        return any(
+            severity in sources.policy.acting_severities(cls, direction, audience)
+            for direction in ("input", "output")
+            for audience in ("general", "minors", "professional")
+        )
+
+    return Lexicon(dict(sources.lexicons), holds)

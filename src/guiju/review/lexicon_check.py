@@ -14,9 +14,9 @@ from typing import Literal
 import msgspec
 
 from guiju.errors import InputFileError
-from guiju.review.canon import canonical
+from guiju.review.canon import canonical, plain
 from guiju.review.lexicon import Lexicon, Term, encode_terms, key_of
-from guiju.review.squeeze import LATIN
+from guiju.review.squeeze import LATIN, Squeezed, squeezed
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Severity
 
@@ -159,19 +159,20 @@ def _shadowed(terms: Sequence[Term], lines: Sequence[int]) -> Iterable[Remark]:
         if not term.allow:
             strong.setdefault(key_of(term.text), []).append((term, line))
     for term, line in zip(terms, lines, strict=True):
-        for piece in _inner(key_of(term.text)):
+        for piece in _inner(squeezed(plain(term.text))):
             by = next((s for s in strong.get(piece, ()) if s[0].cls == term.cls and _rank(s[0]) >= _rank(term)), None)
             if by:
                 yield Remark(line, term.text, "shadowed", f"`{by[0].text}` in line {by[1]} hits all of its texts")
                 break
 
 
-def _inner(key: str) -> Iterable[str]:
+def _inner(term: Squeezed) -> Iterable[str]:
     """Every shorter term that would hit wherever this one does. Latin ones match whole words only."""
+    key = term.text
     cuts = [
         at
         for at in range(len(key) + 1)
-        if at in (0, len(key)) or not (_LATIN.match(key, at - 1) and _LATIN.match(key, at))
+        if at in (0, len(key), *term.parts) or not (_LATIN.match(key, at - 1) and _LATIN.match(key, at))
     ]
     for number, start in enumerate(cuts):
         for end in cuts[number + 1 :]:

@@ -14,10 +14,15 @@ from guiju.review.taxonomy import Taxonomy
 _HERE = resources.files("guiju.review")
 
 
+def taxonomy_yaml() -> str:
+    """The shipped classes of risk, as their file says it."""
+    return (_HERE / "taxonomy.yaml").read_text(encoding="utf-8")
+
+
 @cache
 def taxonomy() -> Taxonomy:
-    """The classes of risk."""
-    return Taxonomy((_HERE / "taxonomy.yaml").read_text(encoding="utf-8"))
+    """The shipped classes of risk; plugins.taxonomy() has those of detectors too."""
+    return Taxonomy(taxonomy_yaml())
 
 
 def default_policy_yaml() -> str:

@@ -1,10 +1,12 @@
 """A detector from a plain function that reads a sentence: `judge(sentence) -> findings`.
 
 For whatever can't say anything of half a sentence: a statistical model, a rule over words. Its scanner holds the
-open sentence, up to a cap in characters (`limit`); holdback.py's `overdue` sets the cap in time. At either cap the
-sentence is judged as it stands, and again as it grows: what was judged and passed may leave, so a class that such a
-detector sees only in the second half of an overlong sentence is found there, with the first half already served.
-That is the price of the cap, and the how-to page says so.
+open sentence, up to a cap in characters (`limit`); holdback.py's `overdue` sets the cap in time.
+
+A sentence that outgrows `limit` is judged in windows that overlap: what might be the beginning of a finding stays, up
+to `longest` characters, and as many that have been decided are read again, so that the function sees what stands
+before. A finding of at most `longest` characters is thus found wherever it stands. The time cap can't wait like that:
+after it all of the open sentence has left, and a finding that began in it is told from there on.
 """
 
 from __future__ import annotations
@@ -28,12 +30,20 @@ class SentenceDetector:
         classes: every class that `judge` may report.
         judge: canonical text of one sentence -> findings, offsets within that sentence.
         limit: most canonical characters that are held.
+        longest: most canonical characters of a finding, less than `limit`.
     """
 
     def __init__(
-        self, name: str, classes: frozenset[str], judge: Callable[[str], list[Finding]], *, limit: int = 120
+        self,
+        name: str,
+        classes: frozenset[str],
+        judge: Callable[[str], list[Finding]],
+        *,
+        limit: int = 120,
+        longest: int = 40,
     ) -> None:
-        self.name, self.classes, self.limit = name, classes, limit
+        assert 0 < longest < limit, "a sentence that is cut must still hold a whole finding"
+        self.name, self.classes, self.limit, self.longest = name, classes, limit, longest
         self._judge = judge
 
     def clear(self, text: str) -> bool:
@@ -42,16 +52,20 @@ class SentenceDetector:
 
     def scanner(self, acting: frozenset[str], direction: Direction) -> Scanner:
         """See `Detector.scanner`."""
-        return SentenceScanner(self._judge, self.limit)
+        return SentenceScanner(self._judge, self.limit, self.longest)
 
 
 class SentenceScanner:
     """One channel's open sentence."""
 
-    def __init__(self, judge: Callable[[str], list[Finding]], limit: int) -> None:
-        self._judge, self._limit = judge, limit
+    def __init__(self, judge: Callable[[str], list[Finding]], limit: int, longest: int) -> None:
+        self._judge, self._limit, self._longest = judge, limit, longest
         self._open = ""
+        """Of the open sentence: what is undecided, and before it up to `longest` characters that aren't any more."""
         self._base = 0
+        """Offset at which `_open` begins."""
+        self._decided = 0
+        """What stands before this offset may have left."""
 
     def feed(self, piece: str) -> Scan:
         """See `Scanner.feed`."""
@@ -59,23 +73,32 @@ class SentenceScanner:
         start = 0
         for at, char in enumerate(piece):
             before = piece[at - 1] if at else self._open[-1:]
-            if char in ENDS or (char == " " and before == ".") or len(self._open) + at + 1 - start >= self._limit:
+            ends = char in ENDS or (char == " " and before == ".")
+            if ends or self._base + len(self._open) + at + 1 - start - self._decided >= self._limit:
                 self._open += piece[start : at + 1]
                 start = at + 1
-                findings += self.decide().findings
+                findings += self._look(undecided=0 if ends else self._longest, again=0 if ends else self._longest)
         self._open += piece[start:]
-        return Scan(findings, self._base)
+        return Scan(findings, self._decided)
 
-    def decide(self) -> Scan:
-        """Judge the open sentence as it stands; it may leave then."""
-        findings = [
-            msgspec.structs.replace(f, start=f.start + self._base, end=f.end + self._base)
-            for f in (self._judge(self._open) if self._open.strip() else [])
-        ]
-        self._base += len(self._open)
-        self._open = ""
-        return Scan(findings, self._base)
+    def overdue(self) -> list[Finding]:
+        """See `Scanner.overdue`."""
+        return self._look(undecided=0, again=self._longest)
 
     def close(self) -> list[Finding]:
         """See `Scanner.close`."""
-        return self.decide().findings
+        return self._look(undecided=0, again=0)
+
+    def _look(self, *, undecided: int, again: int) -> list[Finding]:
+        """Judge what is open. `undecided` characters at its end stay open, `again` that don't are kept to be read."""
+        end = self._base + len(self._open)
+        cut = max(self._decided, end - undecided)
+        findings = []
+        for found in self._judge(self._open) if self._open.strip() else []:
+            first, last = max(found.start + self._base, self._decided), found.end + self._base
+            if first < min(cut, last):
+                findings.append(msgspec.structs.replace(found, start=first, end=last))
+        self._decided = max([cut, *(f.end for f in findings)])
+        kept = max(self._base, self._decided - again)
+        self._open, self._base = self._open[kept - self._base :], kept
+        return findings

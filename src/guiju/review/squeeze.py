@@ -1,21 +1,20 @@
 """Canonical text without the separators that people put between characters: `赌 博`, `赌*博`, `s-e-x`.
 
-Pure. lexicon.py matches terms here; `start` leads back to canonical offsets. Rules, by what stands on both sides of a
-run of separators (blanks, symbols, emoji, brackets, quotes):
+Pure. lexicon.py matches terms here; `start` leads back to canonical offsets, `gaps` tells where separators stood (blanks,
+symbols, emoji, brackets, quotes), so that it can tell `s-e-x` from `his ex-wife`. A line break, which ends every match,
+stands in place of
 
-  * more than two of them, or a full stop before a blank: one line break, which ends every match;
-  * between two Latin letters or digits: gone if all of them are unusual inside a word (`her*oin`), else one blank
-    (`his ex-wife` stays three words, so that it never holds `sex`);
-  * otherwise (Chinese on one side at least): gone.
+  * more than LONGEST_GAP separators, or a full stop before a blank;
+  * between Latin letters, more than LONGEST_SPELLED (`gaps` tells of shorter ones).
 
 Clause and sentence punctuation and line breaks are no separators: they stay, and end a match by being there.
-Letters that are parted one by one (`s-e-x`) are read by `Spelled`.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from typing import NamedTuple
 
 HARD = "，。！？；：、,!?;:…\n\r\u2028\u2029"
 """Clause and sentence punctuation, line breaks."""
@@ -40,12 +39,26 @@ SEPARATORS = re.compile(f"[{SEPARATOR}]+")
 LATIN = "a-z0-9\u00c0-\u1fff\u2c00-\u2dff"
 """Of canonical text: letters that make words with blanks between them."""
 _IS_LATIN = re.compile(f"[{LATIN}]")
-_USUAL = re.compile(r"[\s'\-./&+’]")
-"""What stands inside and between Latin words in ordinary text."""
-_EACH = re.compile(f"[{LATIN}]+|[{SEPARATOR}]+|.", re.DOTALL)
+_BLANK = re.compile(r"\s")
+_USUAL = re.compile(r"['\-./&+’]")
 _FAR = 1 << 62
 
 LONGEST_GAP = 2
+LONGEST_SPELLED = 2 * LONGEST_GAP + 1
+"""Between words whose letters are parted one by one: the blank, with separators on both sides (`c-h-i-l-d- -p-o-r-n`)."""
+
+
+class Gap(NamedTuple):
+    """Separators that stood between two characters."""
+
+    wide: bool
+    """It ends a match, but where letters are parted one by one."""
+    latin: bool
+    """Between two Latin letters or digits."""
+    blank: bool
+    """A blank is among them: what parts Latin words."""
+    usual: bool
+    """Something is among them that stands inside and between Latin words in ordinary text."""
 
 
 class Squeeze:
@@ -54,6 +67,8 @@ class Squeeze:
     def __init__(self) -> None:
         self.length = 0
         """Squeezed characters so far."""
+        self.gaps: dict[int, Gap] = {}
+        """Squeezed offset -> what stood before the character there."""
         self._canonical = 0
         """Canonical characters taken in."""
         self._run = ""
@@ -97,18 +112,25 @@ class Squeeze:
         if self._ended:
             return
         self._run += run
-        if len(self._run) > LONGEST_GAP or ". " in self._run:
-            self._ended = True
-            self._emit("\n", self._canonical - len(self._run), out)
-            self._run = ""
+        if len(self._run) > LONGEST_SPELLED or (_wide(self._run) and not _IS_LATIN.match(self._last)):
+            self._end(self._canonical - len(self._run), out)
+
+    def _end(self, canonical: int, out: list[str]) -> None:
+        self._ended, self._run = True, ""
+        self._emit("\n", canonical, out)
 
     def _text(self, text: str, out: list[str]) -> None:
-        run, self._run = self._run, ""
-        start = self._canonical
-        if run and _IS_LATIN.match(self._last) and _IS_LATIN.match(text) and _USUAL.search(run):
-            self._emit(" ", start - len(run), out)
+        if run := self._run:
+            latin = _IS_LATIN.match(self._last) is not None and _IS_LATIN.match(text) is not None
+            wide = _wide(run)
+            if wide and not latin:
+                self._end(self._canonical - len(run), out)
+            else:
+                blank = _BLANK.search(run) is not None
+                self.gaps[self.length] = Gap(wide, latin, blank, blank or _USUAL.search(run) is not None)
+            self._run = ""
         self._ended = False
-        self._emit(text, start, out)
+        self._emit(text, self._canonical, out)
         self._last = text[-1]
         self._canonical += len(text)
 
@@ -134,89 +156,26 @@ class Squeeze:
             squeezed, canonical = self._marks[passed - 1]
             self._shift = canonical - squeezed
             del self._marks[:passed]
+        if self.gaps and next(iter(self.gaps)) < before:
+            self.gaps = {at: gap for at, gap in self.gaps.items() if at >= before}
 
 
-def squeezed(text: str) -> str:
-    """A whole canonical text, squeezed: how terms are kept."""
-    return Squeeze().feed(text).strip(" \n")
+def _wide(run: str) -> bool:
+    return len(run) > LONGEST_GAP or ". " in run
 
 
-class Spelled:
-    """Latin letters that are parted one by one: `h-e-r-o-i-n`, `c h i l d   p o r n`.
+class Squeezed(NamedTuple):
+    """A whole text, squeezed: how terms are kept."""
 
-    A gap of one or two separators stands between letters, three to five between words (the term's own blank with a
-    separator on each side).
+    text: str
+    parts: tuple[int, ...]
+    """Where words of Latin letters are parted, by what stands between such words in ordinary text."""
 
-    Args:
-        longest: letters that are kept at most.
-        place: canonical offset of the first character that will be fed.
-        in_word: a letter stood right before it.
-    """
 
-    def __init__(self, longest: int, place: int, *, in_word: bool) -> None:
-        self.letters = ""
-        """The letters of the open run, words parted by a blank; "" where none is open."""
-        self.places: list[int] = []
-        """Canonical offset of each."""
-        self._longest = longest
-        self._place = place
-        self._gap = 0
-        self._word = 2 if in_word else 0
-        """Length of the word that is being read, as far as it matters: 1 is a letter that still stands alone."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether no run is open: what comes next is read anew."""
-        return not self.letters
-
-    def feed(self, piece: str, at: int, proved: list[tuple[str, list[int]]]) -> int:
-        """Take canonical characters from `at` on, until the run ends.
-
-        Args:
-            proved: gets the run (letters and their places) as it was each time another letter proved to stand alone.
-
-        Returns:
-            Where it stopped: the end of the piece, or after what ended the run.
-        """
-        for part in _EACH.finditer(piece, at):
-            text = part.group()
-            if _IS_LATIN.match(text):
-                self._take(text, self._place + part.start() - at)
-            else:
-                self._prove(proved)
-                self._gap += len(text)
-                if self._gap > 2 * LONGEST_GAP + 1 or not SEPARATORS.match(text):
-                    self._reset()
-            if not self.letters:
-                self._place += part.end() - at
-                return part.end()
-        self._place += len(piece) - at
-        return len(piece)
-
-    def close(self) -> list[tuple[str, list[int]]]:
-        """The text ended: the last letter stands alone."""
-        proved: list[tuple[str, list[int]]] = []
-        self._prove(proved)
-        return proved
-
-    def _take(self, text: str, place: int) -> None:
-        if self._word or len(text) > 1:
-            self._reset()
-            self._word = 2
-            return
-        if self.letters and self._gap > LONGEST_GAP:
-            self.letters += " "
-            self.places.append(place - 1)
-        self.letters += text
-        self.places.append(place)
-        if len(self.letters) > self._longest + 1:
-            self.letters, self.places = self.letters[-self._longest :], self.places[-self._longest :]
-        self._gap, self._word = 0, 1
-
-    def _prove(self, proved: list[tuple[str, list[int]]]) -> None:
-        if self._word == 1:
-            proved.append((self.letters, list(self.places)))
-        self._word = 0
-
-    def _reset(self) -> None:
-        self.letters, self.places, self._gap = "", [], 0
+def squeezed(text: str) -> Squeezed:
+    """A whole canonical text, squeezed."""
+    squeeze = Squeeze()
+    out = squeeze.feed(text)
+    bare = out.lstrip("\n")
+    cut = len(out) - len(bare)
+    return Squeezed(bare.rstrip("\n"), tuple(at - cut for at, gap in squeeze.gaps.items() if gap.latin and gap.usual))

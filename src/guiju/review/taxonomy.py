@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -16,13 +18,21 @@ _OWN = re.compile(r"X(?:\.[a-z0-9_]{1,40}){1,4}")
 
 
 class Taxonomy:
-    """The table, parsed. `text` is YAML: class id -> zh, en, basis, moderation, mask."""
+    """The table, parsed.
 
-    def __init__(self, text: str) -> None:
-        self._table: dict[str, dict[str, Any]] = {str(k): v for k, v in yaml.safe_load(text).items()}
+    Args:
+        text: YAML: class id -> zh, en, basis, moderation, mask.
+        more: rows of the same kind: what detectors say of their own classes, below `X`.
+    """
+
+    def __init__(self, text: str, more: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> None:
+        self._table: dict[str, Mapping[str, Any]] = {str(k): v for k, v in yaml.safe_load(text).items()}
         for cls in self._table:
             parent = cls.rpartition(".")[0]
             assert not parent or parent in self._table, f"{cls} has no class above it"
+        for cls, row in more.items():
+            assert _OWN.fullmatch(cls) or cls in self._table, f"{cls}: a detector's own classes stand below X"
+            self._table.setdefault(cls, row)
 
     def __contains__(self, cls: object) -> bool:
         return cls in self._table or (isinstance(cls, str) and _OWN.fullmatch(cls) is not None)

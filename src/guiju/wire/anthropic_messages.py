@@ -14,7 +14,7 @@ import msgspec
 
 from guiju.errors import BadRequest, GuijuError, UpstreamRefused
 from guiju.types import Claim, Form, Media, Path, Segment
-from guiju.wire import faults, translate
+from guiju.wire import faults, sse, translate
 from guiju.wire.anthropic_stream import MessagesStream
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_chat import answer_leaves, media_of, read_json, read_leaves, read_upstream, text_field
@@ -78,6 +78,7 @@ class AnthropicMessages:
     name = "anthropic_messages"
     paths = ("/v1/messages",)
     upstreams = frozenset(("anthropic", "openai"))
+    stream_type = sse.TYPE
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
         """See `Dialect.read`."""

@@ -90,9 +90,9 @@ class MessagesEvent:
         self.ends: tuple[str, ...] = ()
         self.final = False
 
-    def add(self, channel: str, text: str, form: Form, path: tuple[Any, ...]) -> None:
+    def add(self, channel: str, text: str, form: Form, path: tuple[Any, ...], *, says: bool = False) -> None:
         """A string of this event."""
-        self.texts.append(Text(channel, text, form))
+        self.texts.append(Text(channel, text, form, says))
         if channel in self._places:  # the same place twice in one event: it leaves once
             put(self.body, path, "")
         else:
@@ -235,7 +235,7 @@ class MessagesStream:
             if known == "text":
                 form = self._text
             channel = f"{block}.{known}" if known else f"{home}." + ".".join(map(str, leaf.path))
-            event.add(channel, leaf.text, form, leaf.path)
+            event.add(channel, leaf.text, form, leaf.path, says=known == "text")
             if whole and known not in _DELTAS:
                 event.ends += (channel,)
 

@@ -48,6 +48,9 @@ class Text(NamedTuple):
     """Stable name: `0.content`, `0.reasoning_content`, `0.tool_calls.1.arguments`, `1.refusal`, `x.some.path`."""
     text: str
     form: Form
+    says: bool = False
+    """It is what the answer says to its reader: the notice stands before or after it where the app wants one in the
+    text. Settled by a channel's first piece. Its counterpart in a whole answer is `Answer.content_paths`."""
 
 
 class Event(Protocol):
@@ -138,6 +141,8 @@ class Dialect(Protocol):
     """Exact request paths: `/v1/chat/completions`."""
     upstreams: frozenset[str]
     """Dialects of upstreams that it can be led to ("openai", "anthropic")."""
+    stream_type: str
+    """The content type of its streams; `sse.TYPE` where they are server-sent events."""
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
         """Bytes -> Ask. Raises: BadRequest naming the field."""
@@ -156,7 +161,8 @@ class Dialect(Protocol):
         ...
 
     def read_stream(self, ask: Ask, *, dialect: str, label: Json, allow_opaque: bool) -> AnswerStream:
-        """A machine for a streamed answer of an upstream of that dialect; `label` goes into first and last event."""
+        """A machine for a streamed answer of an upstream of that dialect; `label` goes into first and last event. It is
+        read when the event is written: what was masked meanwhile stands in it."""
         ...
 
     def refusal(self, ask: Ask, *, exchange: str, created: int, text: str, finish: str, label: Json) -> bytes:

@@ -25,7 +25,7 @@ def openai(error: GuijuError, *, exchange: str, language: str, details: dict[str
         {
             "error": {
                 "message": error.sentence(language),
-                "type": _OPENAI_TYPES.get(error.status, "server_error"),
+                "type": _OPENAI_TYPES.get(error.status, "server_error" if error.status >= 500 else _OPENAI_TYPES[400]),
                 "param": error.data.get("field"),
                 "code": error.code,
                 "exchange": exchange,
@@ -41,7 +41,9 @@ def anthropic(error: GuijuError, *, exchange: str, language: str, details: dict[
         {
             "type": "error",
             "error": {
-                "type": _ANTHROPIC_TYPES.get(error.status, "api_error"),
+                "type": _ANTHROPIC_TYPES.get(
+                    error.status, "api_error" if error.status >= 500 else _ANTHROPIC_TYPES[400]
+                ),
                 "message": error.sentence(language),
                 "code": error.code,
                 "exchange": exchange,

@@ -14,7 +14,7 @@ import msgspec
 
 from guiju.errors import BadRequest, GuijuError, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
-from guiju.wire import faults
+from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
 from guiju.wire.strings import UNREADABLE, Leaf, Places, leaves, put
@@ -109,6 +109,7 @@ class OpenAiChat:
     name = "openai_chat"
     paths = ("/v1/chat/completions",)
     upstreams = frozenset(("openai",))
+    stream_type = sse.TYPE
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
         """See `Dialect.read`."""

@@ -58,9 +58,9 @@ class Chunk:
         self.ends: tuple[str, ...] = ()
         self.final = False
 
-    def add(self, channel: str, text: str, form: Form, path: Path) -> None:
+    def add(self, channel: str, text: str, form: Form, path: Path, *, says: bool = False) -> None:
         """A string of this chunk."""
-        self.texts.append(Text(channel, text, form))
+        self.texts.append(Text(channel, text, form, says))
         if channel in self.places:  # the same place twice in one chunk: it leaves once
             put(self.body, path, "")
         else:
@@ -76,7 +76,7 @@ class ChatStream:
 
     def __init__(self, ask: Ask, *, label: Json, allow_opaque: bool) -> None:
         self._ask = ask
-        self._label = b',"guiju":' + _encode(label) + b"}"
+        self._label = label
         self._allow_opaque = allow_opaque
         self._sse = sse.SseSplitter()
         self._content: Form = "json" if ask.json_mode else "text"
@@ -157,7 +157,7 @@ class ChatStream:
         channel = f"{index}.content"
         chunk = Chunk(self, body)
         chunk.plain = True
-        chunk.texts.append(Text(channel, content, self._content))
+        chunk.texts.append(Text(channel, content, self._content, True))
         return chunk
 
     def _any(self, body: Json) -> Chunk | None:
@@ -269,7 +269,8 @@ class ChatStream:
                 chunk.ends += (channel,)
                 continue
             channel, form = self._channel(body, leaf.path, leaf.kind)
-            chunk.add(channel, leaf.text, form, leaf.path)
+            says = leaf.path[0] == "choices" and leaf.path[2:] == ("delta", "content")
+            chunk.add(channel, leaf.text, form, leaf.path, says=says)
             if leaf.path[0] == "usage":
                 chunk.ends += (channel,)
 
@@ -342,7 +343,7 @@ class ChatStream:
         data = _encode(body)
         if label or not self._labelled:
             self._labelled = True
-            data = data[:-1] + self._label
+            data = data[:-1] + b',"guiju":' + _encode(self._label) + b"}"
         return b"data: " + data + b"\n\n"
 
     def _chunk(self, choices: list[Json], **more: Any) -> Json:
@@ -376,7 +377,7 @@ class ChatStream:
 
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
         """See `AnswerStream.stop`."""
-        self._label = b',"guiju":' + _encode(details) + b"}"
+        self._label = details
         out = b""
         open_choices = sorted((self._seen | set(range(self._ask.choices))) - self._finished)
         for index in open_choices:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -13,8 +14,14 @@ from guiju import clock
 from guiju.control import audit
 from guiju.control.people.models import SignInLink, User
 from guiju.control.people.roles import ADMINISTRATOR, ROLES, require
+from guiju.errors import BadRequest
 
 VALID = timedelta(minutes=15)
+
+
+class BadUsername(BadRequest):
+    text_en = "'{name}' is no user name: letters, digits and @ . + - _, 1 to 150 of them"
+    text_zh = "“{name}”不能用作用户名：只能用文字、数字和 @ . + - _，1 到 150 个"
 
 
 def prepare_roles() -> None:
@@ -27,9 +34,15 @@ def prepare_roles() -> None:
 def make_link(username: str, *, by=None, reset_second_factor: bool = False, role: str = ADMINISTRATOR) -> str:
     """A one-time sign-in link's token for `username`, who is made if unknown. Recorded.
 
-    Raises: PermissionDenied.
+    Raises: PermissionDenied, BadUsername.
     """
     require(by, "people.change")
+    try:
+        User._meta.get_field("username").run_validators(username)
+    except ValidationError:
+        raise BadUsername(name=username) from None
+    if not username:
+        raise BadUsername(name=username)
     user, new = User.objects.get_or_create(username=username)
     if new:
         user.set_unusable_password()

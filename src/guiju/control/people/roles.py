@@ -1,7 +1,12 @@
-"""Who may do what: one table. Names of permissions are `<room>.<verb>`; actions.py of each room asks for them."""
+"""Who may do what: one table, and what rooms with permissions of their own add in control/rooms.py.
+
+Names of permissions are `<room>.<verb>`; actions.py of each room asks for them.
+"""
 
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
+
+from guiju.control.rooms import ROOMS
 
 ADMINISTRATOR, POLICY_EDITOR, REVIEWER, AUDITOR = "administrator", "policy_editor", "reviewer", "auditor"
 
@@ -13,7 +18,7 @@ NAMES = {
 }
 
 _EVERYBODY = {"console.view", "records.view"}
-ROLES: dict[str, frozenset[str]] = {
+_SHIPPED: dict[str, frozenset[str]] = {
     ADMINISTRATOR: frozenset(
         _EVERYBODY
         | {"services.view", "services.change", "keys.change", "upstreams.change", "policies.view", "policies.activate"}
@@ -22,6 +27,11 @@ ROLES: dict[str, frozenset[str]] = {
     POLICY_EDITOR: frozenset(_EVERYBODY | {"policies.view", "policies.edit", "policies.activate", "lexicons.edit"}),
     REVIEWER: frozenset(_EVERYBODY | {"contents.read", "policies.view", "lexicons.edit"}),
     AUDITOR: frozenset(_EVERYBODY | {"contents.read", "services.view", "policies.view", "ledger.verify"}),
+}
+
+
+ROLES: dict[str, frozenset[str]] = {
+    role: shipped.union(*(room.grants.get(role, frozenset()) for room in ROOMS)) for role, shipped in _SHIPPED.items()
 }
 
 

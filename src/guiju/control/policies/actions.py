@@ -28,7 +28,7 @@ from guiju.types import Verdict
 def save_policy(name: str, yaml: str, *, by, note: str = "") -> PolicyVersion:
     """A new version as a draft. Raises: PermissionDenied, InputFileError pointing into the text."""
     require(by, "policies.edit")
-    parsed = parse_policy(yaml, load.taxonomy(), file=f"{name}.yaml")
+    parsed = parse_policy(yaml, plugins.taxonomy(), file=f"{name}.yaml")
     if parsed.name != name:
         raise BadRequest(field="name", problem=f"the file says `{parsed.name}`, this is policy `{name}`")
     policy, _ = Policy.objects.get_or_create(name=name)
@@ -49,7 +49,7 @@ def activate_policy(row: PolicyVersion, *, by, reason: str = "") -> int:
     Raises: PermissionDenied, InputFileError.
     """
     require(by, "policies.activate")
-    parse_policy(row.yaml, load.taxonomy(), file=f"{row.policy.name}.yaml")
+    parse_policy(row.yaml, plugins.taxonomy(), file=f"{row.policy.name}.yaml")
     if settings.GUIJU["console.two_persons"] and by is not None and row.author_id == by.pk:
         row.state = "waiting"
         row.save(update_fields=["state"])
@@ -72,7 +72,7 @@ def activate_policy(row: PolicyVersion, *, by, reason: str = "") -> int:
 
 def check_lexicon(name: str, csv: str, cls: str = "") -> tuple[list[Term], list[Remark]]:
     """Terms and what a person should know of them. Raises: InputFileError."""
-    terms, lines = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=load.taxonomy())
+    terms, lines = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=plugins.taxonomy())
     return terms, criticise(terms, lines, load.benign_sample())
 
 
@@ -82,7 +82,7 @@ def import_lexicon(
 ) -> tuple[LexiconVersion, int]:
     """A new version of a lexicon, in force at once where `activate`. Raises: PermissionDenied, InputFileError."""
     require(by, "lexicons.edit")
-    terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=load.taxonomy())
+    terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=plugins.taxonomy())
     blob = encode_terms(terms)
     lexicon, _ = Lexicon.objects.get_or_create(name=name)
     latest = lexicon.versions.aggregate(m=Max("version"))["m"] or 0
@@ -144,11 +144,11 @@ def try_out(
     audience: str = "general",
 ) -> list[Verdict]:
     """What a policy (and a lexicon in place of its active version) would decide. Raises: InputFileError."""
-    policy = parse_policy(yaml, load.taxonomy(), file="draft.yaml")
+    policy = parse_policy(yaml, plugins.taxonomy(), file="draft.yaml")
     blobs = active_blobs(lexicon[0] if lexicon else "")
     if lexicon:
         blobs[lexicon[0]] = lexicon[1]
-    reviewer = plugins.reviewer(policy, blobs, load.taxonomy().placeholder)
+    reviewer = plugins.reviewer(policy, blobs, plugins.taxonomy().placeholder)
     return [reviewer.review(t, direction=direction, audience=audience) for t in texts]
 
 
@@ -158,7 +158,7 @@ def _digest(text: str) -> str:
 
 def terms_of(name: str, csv: str) -> list[Term]:
     """The terms of a list. Raises: InputFileError."""
-    return read_terms(csv, file=f"{name}.csv", taxonomy=load.taxonomy())[0]
+    return read_terms(csv, file=f"{name}.csv", taxonomy=plugins.taxonomy())[0]
 
 
 def blob_of(csv: str, name: str) -> bytes:
@@ -168,7 +168,7 @@ def blob_of(csv: str, name: str) -> bytes:
 
 def remarks_on(term: Term, csv: str, name: str) -> list[Remark]:
     """What a person should know of one term among the others of its list."""
-    terms, lines = read_terms(csv, file=f"{name}.csv", taxonomy=load.taxonomy())
+    terms, lines = read_terms(csv, file=f"{name}.csv", taxonomy=plugins.taxonomy())
     same = {at for t, at in zip(terms, lines, strict=True) if t.text == term.text}
     near = [
         (t, at) for t, at in zip(terms, lines, strict=True) if at in same or t.text in term.text or term.text in t.text

@@ -4,8 +4,8 @@ from django import forms
 from django.core.validators import validate_slug
 from django.utils.translation import gettext_lazy as _
 
+from guiju import plugins
 from guiju.control.policies.models import Lexicon
-from guiju.review import load
 
 _PATHS = ("import", "mistake", "term", "new")
 
@@ -72,5 +72,5 @@ class TermForm(forms.Form):
 
 def classes(language):
     """Every class, with its name."""
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     return [(c, f"{c} {taxonomy.name(c, language)}") for c in taxonomy.classes]

@@ -13,6 +13,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
+from guiju import plugins
 from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.policies import actions
@@ -94,7 +95,7 @@ def _tried(request, yaml, lexicon=None):
     texts = _samples(request)
     direction = "output" if request.POST.get("direction") == "output" else "input"
     verdicts = actions.try_out(yaml, texts, direction, lexicon=lexicon)
-    taxonomy, language = load.taxonomy(), _language(request)
+    taxonomy, language = plugins.taxonomy(), _language(request)
     return [
         {"text": t, "verdict": v, "sentences": [for_operator(j, taxonomy, language) for j in v.judged]}
         for t, v in zip(texts, verdicts, strict=True)

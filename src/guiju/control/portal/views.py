@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
+from guiju import plugins
 from guiju.config import EMBEDDED_MODEL
 from guiju.control.portal.actions import TooMuch, keep_feedback
 from guiju.control.records import queries
 from guiju.control.services.models import App, Provider
-from guiju.review import load
 
 DEVICE, CHAT_APP = "guiju_device", "chat"
 TOKEN_SECONDS = 300
@@ -120,7 +120,7 @@ def objection(request, exchange):
         except TooMuch:
             problem = True
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     classes = []
     if row is not None and row.action != "allow":
         acted = list(row.classes.split())

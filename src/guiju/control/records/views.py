@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from guiju import plugins
 from guiju.control import internal, publish
 from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
@@ -16,7 +17,6 @@ from guiju.control.records import actions, charts, queries
 from guiju.control.records.models import Exchange
 from guiju.control.records.reading import around, readable, text_at
 from guiju.ledger import entries
-from guiju.review import load
 from guiju.review.explain import for_operator
 from guiju.types import Action
 
@@ -26,7 +26,7 @@ def home(request):
     """The figures; htmx asks for the inner part every few seconds."""
     figures = queries.live_figures()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     context = {
         "figures": figures,
         "requests_chart": charts.bars(figures.minutes),
@@ -54,7 +54,7 @@ def search(request):
         before=asked["before"],
         since_ms=_ms(asked["since"]), until_ms=_ms(asked["until"]),
     )  # fmt: skip
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     shown = [{"row": r, "classes": [taxonomy.name(c, language) for c in r.classes.split()]} for r in rows]
     classes = [(c, f"{c} {taxonomy.name(c, language)}") for c in taxonomy.classes]
@@ -86,7 +86,7 @@ def _item(request, exchange, raw=None):
     if not found or row is None:
         raise Http404
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = load.taxonomy()
+    taxonomy = plugins.taxonomy()
     opened = next((e for _, e in found if isinstance(e, entries.Opened)), None)
     closed = next((e for _, e in found if isinstance(e, entries.Closed)), None)
     contents = None if raw is None else {part: readable(data) for part, data in raw.items()}

@@ -1,6 +1,7 @@
 """What can be done to services, apps, keys and upstreams: permission, transaction, write, entry, publish."""
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -16,7 +17,39 @@ from guiju.control.services.models import App, Key, ModelRoute, Provider, Servic
 from guiju.errors import BadRequest
 from guiju.label.record import DEMO_CODE, valid_code
 
-EMBEDDED_SCHEME = "unix://"
+NAME = re.compile(r"[-a-zA-Z0-9_]{1,80}")
+"""As the console's forms have it: names stand in records, paths and logs."""
+
+
+class BadName(BadRequest):
+    text_en = "'{name}' is no name: letters, digits, hyphens and underscores, 1 to 80 of them"
+    text_zh = "“{name}”不能用作名称：只能用英文字母、数字、连字符和下划线，1 到 80 个"
+
+
+class BadUrl(BadRequest):
+    text_en = "'{url}' is no base URL: it begins with http:// or https:// and names a host, as http://127.0.0.1:8000/v1"
+    text_zh = "“{url}”不是 base URL：应以 http:// 或 https:// 开头并写明主机，例如 http://127.0.0.1:8000/v1"
+
+
+class BadSecret(BadRequest):
+    text_en = "The upstream's API key holds characters that no HTTP header can carry; look at what was pasted."
+    text_zh = "上游的 API 密钥含有 HTTP 头无法携带的字符，请检查所粘贴的内容。"
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BadName(name=name)
+
+
+def _check_url(url: str) -> None:
+    """Raises: BadUrl, for what would stop the gateway from taking any snapshot."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https", "unix") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address, a port beyond 65535
+        whole = False
+    if not whole or not url.isascii() or not url.isprintable() or " " in url or len(url) > 500:
+        raise BadUrl(url=url)
 
 
 @transaction.atomic
@@ -45,6 +78,7 @@ def _set_state(service: Service, state: str, reason: str, by, verb: str) -> int:
 def save_service(service: Service, *, by, what: str) -> int:
     """Create or change a service. `what`: the fields that changed, for the entry."""
     require(by, "services.change")
+    _check_name(service.name)
     new = service.pk is None
     service.save()
     audit.record("services.create" if new else "services.change", by=by, target=service.name, after=what)
@@ -55,6 +89,7 @@ def save_service(service: Service, *, by, what: str) -> int:
 def save_app(app: App, *, by, what: str) -> int:
     """Create or change an app."""
     require(by, "services.change")
+    _check_name(app.name)
     new = app.pk is None
     app.save()
     audit.record("apps.create" if new else "apps.change", by=by, target=app.name, after=what)
@@ -124,8 +159,10 @@ def save_upstream(
     Raises: PermissionDenied, BadRequest.
     """
     require(by, "upstreams.change")
-    if not url.startswith(("http://", "https://", EMBEDDED_SCHEME)) or not urlsplit(url).netloc:
-        raise BadRequest(field="url", problem="must begin with http:// or https:// and name a host")
+    _check_name(name)
+    _check_url(url)
+    if secret and not (secret.isascii() and secret.isprintable()):
+        raise BadSecret
     upstream, new = Upstream.objects.get_or_create(name=name, defaults={"url": url})
     upstream.url, upstream.dialect = url.rstrip("/"), dialect
     if secret is not None:

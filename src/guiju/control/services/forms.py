@@ -1,14 +1,11 @@
 """What people may type about services."""
 
-from urllib.parse import urlsplit
-
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from guiju.control.services.actions import EMBEDDED_SCHEME
 from guiju.control.services.models import App, ModelRoute, Service
 from guiju.label.record import DEMO_CODE, valid_code
 
@@ -171,16 +168,6 @@ class UpstreamForm(forms.Form):
             del self.fields["model"], self.fields["service"]
         if upstream is None or not upstream.secret:
             del self.fields["no_secret"]
-
-    def clean_url(self):
-        url = self.cleaned_data["url"].strip()
-        try:
-            host = urlsplit(url).netloc
-        except ValueError:
-            host = ""
-        if not url.startswith(("http://", "https://", EMBEDDED_SCHEME)) or not host:
-            raise forms.ValidationError(_("A base URL begins with http:// or https:// and names a host."))
-        return url
 
     def clean(self):
         data = super().clean()

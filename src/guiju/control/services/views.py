@@ -213,12 +213,17 @@ def upstream(request, name=None):
             form.add_error("name", _("There is an upstream of that name already."))
         else:
             secret = "" if data.get("no_secret") else data["secret"] or None
-            actions.save_upstream(
-                data["name"], data["url"], dialect=data["dialect"], secret=secret, model=data.get("model", ""),
-                service=data.get("service"), by=request.user,
-            )  # fmt: skip
-            messages.success(request, _("Saved. Every gateway worker has it within a second."))
-            return redirect("services:overview")
+            try:
+                actions.save_upstream(
+                    data["name"], data["url"], dialect=data["dialect"], secret=secret, model=data.get("model", ""),
+                    service=data.get("service"), by=request.user,
+                )  # fmt: skip
+                messages.success(request, _("Saved. Every gateway worker has it within a second."))
+                return redirect("services:overview")
+            except actions.BadSecret as problem:
+                form.add_error("secret", problem.sentence(request.LANGUAGE_CODE))
+            except BadRequest as problem:
+                form.add_error("url", problem.sentence(request.LANGUAGE_CODE))
     context = {"form": form, "title": _("Upstream") if row else _("New upstream"), "button": _("Save"), "upstream": row}
     return render(request, "services/form.html", context)
 

@@ -1,7 +1,7 @@
 """Personal information and secrets: one kind per file, found in runs of machine characters.
 
 Pure. The stream is cut into runs (run.py); a run is decided when it ends, so that a stream and a whole text can't
-differ: nothing that is found reaches beyond its run, except the province's character of a plate, which is held with it.
+differ: nothing that is found reaches beyond its run, except by the character that ends it (`京A1234学`).
 While a run is open it is held, since `john` may become an address and `1380` a number; Chinese prose has few runs, so
 next to nothing is held there. Keys are longer than what may be held: they are findings that go on. Private keys and
 street addresses aren't runs and have machines of their own.
@@ -26,7 +26,7 @@ from guiju.review.personal import (
     private_key,
     resident_id,
 )
-from guiju.review.personal.run import CHARACTERS, LIMIT, RUN, Hit, Run, numbers
+from guiju.review.personal.run import BEFORE, CHARACTERS, LIMIT, PROVINCES, RUN, Hit, Run, numbers
 from guiju.types import Direction, Finding
 
 KINDS = (resident_id, credit_code, bank_card, mobile, landline, passport, plate, email, ip, api_key)
@@ -51,14 +51,16 @@ CLASSES = frozenset(
 )
 
 _MAYBE = re.compile(
-    f"[0-9a-z@)）_{plate.PROVINCES}-](?:(?<=[0-9])[0-9]{{4}}|(?<=[0-9)）])[ -][0-9]|(?<=[0-9])[.][0-9]+[.]|(?<=@)"
-    f"|(?<=[{plate.PROVINCES}])[a-hj-np-z]|(?<=[a-z0-9_-])[a-z0-9_-]{{19}})"
+    f"[0-9a-z@)）_{PROVINCES}-](?:(?<=[0-9])[0-9]{{4}}|(?<=[0-9)）])[ -][0-9]|(?<=[0-9])[.][0-9]+[.]|(?<=@)"
+    f"|(?<=[{PROVINCES}]) ?[a-hj-np-z]|(?<=[a-z0-9_-])[a-z0-9_-]{{19}})"
 )
 """Without any of these nothing of any kind is here. One set for the first character: alternatives would each be tried
 at every character of a Chinese text (15 µs for 500 characters instead of 2)."""
 _NUMBERED = re.compile(r"[0-9)](?:[0-9]{4}|[ -][0-9]|[.][0-9]+[.])")
 """Of `_MAYBE`, what plain words can hold."""
-_PROVINCES = frozenset(plate.PROVINCES)
+_PROVINCES = frozenset(PROVINCES)
+_PLATE = re.compile(f"[{PROVINCES}] ?[a-hj-np-z][.·-]?")
+"""The beginning of a plate, after which a blank may come."""
 _JOINS = frozenset("0123456789)）")
 """After these a blank may join the next group of digits."""
 _GAPS = re.compile(r".*[._%+\-()（）· ]", re.DOTALL)
@@ -96,7 +98,7 @@ class PersonalScanner:
         self._run = ""
         """The open run's text; it begins at `_length - len(_run)`."""
         self._before = ""
-        """Up to 16 characters before the open run, or before what comes next."""
+        """Up to BEFORE characters before the open run, or before what comes next."""
         self._key = False
         """The open run is a key that goes on: all of it has been told."""
 
@@ -107,15 +109,12 @@ class PersonalScanner:
         findings = findings + located if located else findings
         self._length += len(piece)
         text = self._run + piece
-        if self._key or _MAYBE.search(text) or self._plate_ahead(text):
+        if self._key or _MAYBE.search(text):
             self._cut(text, findings)
         else:
             self._skip(text)
         safe = min(private_safe, self._safe())
         return Scan(findings, min(safe, address_safe) if self._address_holds else safe)
-
-    def _plate_ahead(self, text: str) -> bool:
-        return self._before[-1:] in _PROVINCES and text[:1].isascii()
 
     def _skip(self, text: str) -> None:
         """Nothing of any kind is here; only the run at the end may become something."""
@@ -124,20 +123,19 @@ class PersonalScanner:
             at -= 1
         while at and text[at - 1] in CHARACTERS:
             at -= 1
+        at = _with_province(text, at)
         if len(text) - at > LIMIT:
             self._cut(text, [])
             return
         self._run = text[at:]
         if at:
-            self._before = (self._before + text[:at])[-16:]
+            self._before = (self._before + text[:at])[-BEFORE:]
 
     def _safe(self) -> int:
         if not self._holds:
             return self._length
-        safe = self._length - len(self._run)
-        if self._plates and self._before and self._before[-1] in _PROVINCES and not self._key:
-            safe -= 1
-        return safe
+        run = self._run
+        return self._length - (len(run) if self._plates or run[-1:].strip() not in _PROVINCES else 0)
 
     def _cut(self, text: str, findings: list[Finding]) -> None:
         """Cut the open run and the new text into runs; decide those that ended."""
@@ -146,28 +144,33 @@ class PersonalScanner:
         if self._key:
             at = api_key.rest(text, 0)
             if at:
-                findings.append(self._goes_on(base, base + at))
-            before = text[max(0, at - 16) : at] or before
+                findings.append(self._key_finding(base, base + at, going_on=True))
+            before = self._before = (before + text[:at])[-BEFORE:]
             self._key = at == len(text)
         self._run = ""
         for run in RUN.finditer(text, at):
             start, end = run.span()
-            before = (before + text[at:start])[-16:]
+            before = (before + text[at:start])[-BEFORE:]
             at = end
             while end - start > LIMIT:
                 gap = _GAPS.match(text, start, start + LIMIT)
                 cut = gap.end() if gap else start + LIMIT
-                self._decide(Run(text[start:cut], before), base + start, findings)
-                before, start = (before + text[start:cut])[-16:], cut
-            joined = end == len(text) - 1 and text[end] == " " and text[end - 1] in _JOINS
+                self._decide(Run(text[start:cut], before, text[cut]), base + start, findings)
+                before, start = (before + text[start:cut])[-BEFORE:], cut
+            joined = (
+                end == len(text) - 1
+                and text[end] == " "
+                and (text[end - 1] in _JOINS or _PLATE.fullmatch(text, start, end))
+            )
             if end == len(text) or joined:
                 at = self._leave_open(text, start, before, base, findings)
                 before = self._before
                 break
-            self._decide(Run(text[start:end], before), base + start, findings)
-            before = (before + text[start:end])[-16:]
+            self._decide(Run(text[start:end], before, text[end]), base + start, findings)
+            before = (before + text[start:end])[-BEFORE:]
         if not self._run and not self._key:
-            self._before = (before + text[at:])[-16:]
+            lead = _with_province(text, len(text)) if at < len(text) else at
+            self._run, self._before = text[lead:], (before + text[at:lead])[-BEFORE:]
 
     def _leave_open(self, text: str, start: int, before: str, base: int, findings: list[Finding]) -> int:
         """The last run may go on. A key in it is told now, as far as it goes; returns where reading ended."""
@@ -177,29 +180,35 @@ class PersonalScanner:
             return len(text)
         begin = start + key.start()
         if begin > start:
-            self._decide(Run(text[start:begin], before), base + start, findings)
+            self._decide(Run(text[start:begin], before, text[begin]), base + start, findings)
         end = api_key.rest(text, start + key.end())
-        findings.append(self._goes_on(base + begin, base + end))
-        self._before = text[max(0, end - 16) : end]
+        findings.append(self._key_finding(base + begin, base + end, going_on=True))
+        self._before = (before + text[start:end])[-BEFORE:]
         if end == len(text):
             self._key = True
             return end
         self._run = text[end:]
         return len(text)
 
-    def _goes_on(self, start: int, end: int) -> Finding:
+    def _key_finding(self, start: int, end: int, *, going_on: bool) -> Finding:
         return Finding(
             cls=api_key.CLASS,
             detector="personal",
             rule="api_key",
             start=start,
             end=end,
-            going_on=True,
+            going_on=going_on,
             why="prefix and length of a vendor's key",
         )
 
     def _decide(self, run: Run, start: int, findings: list[Finding]) -> None:
-        if not _MAYBE.search(run.text) and run.before[-1:] not in _PROVINCES:
+        if not _MAYBE.search(run.text):
+            return
+        if key := api_key.begins(run.text):  # a stream would have told it already: what follows is a run of its own
+            begin, end = key.start(), api_key.rest(run.text, key.end())
+            self._decide(Run(run.text[:begin], run.before, run.text[begin]), start, findings)
+            findings.append(self._key_finding(start + begin, start + end, going_on=False))
+            self._decide(Run(run.text[end:], (run.before + run.text[:end])[-BEFORE:], run.after), start + end, findings)
             return
         found = sorted(numbers(run), key=lambda n: (n.start, -n.end))
         taken: list[Hit] = []
@@ -225,6 +234,15 @@ class PersonalScanner:
         if self._run:
             self._decide(Run(self._run.rstrip(" "), self._before), self._length - len(self._run), findings)
         return findings
+
+
+def _with_province(text: str, at: int) -> int:
+    """Where a run begins that would begin at `at`: at the province's character before it, if there is one."""
+    if at and text[at - 1] in _PROVINCES:
+        return at - 1
+    if at > 1 and text[at - 1] == " " and text[at - 2] in _PROVINCES:
+        return at - 2
+    return at
 
 
 def detector(sources: Sources) -> Personal:

@@ -22,6 +22,8 @@ _ADDRESS = re.compile(
     r"(?:[0-9a-z]{1,5}(?:室|房|号|户|层))?"
 )
 
+_LEAD = re.compile(r"[^省市区县州盟]{0,20}(?:[寄送搬发递][到往至]|住[在址]?|位于|地址|[在到是为])(?=[一-鿿]{4})")
+"""What a sentence says before a place: `请把快递寄到`."""
 
 _TRIGGER = re.compile("[号弄]")
 
@@ -84,7 +86,7 @@ class AddressScanner:
                 cls=CLASS,
                 detector="personal",
                 rule="address",
-                start=start + hit.start(),
+                start=start + (lead.end() if (lead := _LEAD.match(clause, hit.start(), hit.end())) else hit.start()),
                 end=start + hit.end(),
                 severity="low",
                 why="road and number",

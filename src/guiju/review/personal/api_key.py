@@ -50,9 +50,7 @@ def rest(text: str, at: int) -> int:
 
 
 def find(run: Run, found: list[Number]) -> Iterator[Hit]:
-    """Keys in a run."""
-    for hit in _KEY.finditer(run.text):
-        yield Hit(CLASS, hit.start(), rest(run.text, hit.end()), "prefix and length of a vendor's key")
+    """What is called a key, at the beginning of a run."""
     if _CALLED.search(run.before) and (called := _LOOKS.match(run.text)) and _random(called.group()):
         yield Hit(CLASS, 0, called.end(), "called a key; letters, digits and high entropy")
 

@@ -1,4 +1,4 @@
-"""Bank card number: ISO/IEC 7812. 13 to 19 digits, Luhn check digit, issuer ranges of UnionPay, Visa, Mastercard,
+"""Bank card number: ISO/IEC 7812. 14 to 19 digits, Luhn check digit, issuer ranges of UnionPay, Visa, Mastercard,
 American Express, JCB, Diners Club, Discover, and the older Chinese ranges that begin with 4, 5 and 9.
 """
 
@@ -6,21 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from guiju.review.personal import resident_id
 from guiju.review.personal.run import Hit, Number, Run, evenly
 
 CLASS = "I.bank_card"
-_LENGTHS = range(13, 20)
+_LENGTHS = range(14, 20)
 _ISSUERS: tuple[tuple[int, int, range], ...] = (
     (62, 62, range(16, 20)),  # UnionPay
     (81, 81, range(16, 20)),
-    (4, 4, range(13, 20)),  # Visa
+    (4, 4, range(16, 20)),  # Visa, and Chinese cards of 19 digits
     (51, 55, range(16, 17)),  # Mastercard
     (2221, 2720, range(16, 17)),
     (34, 34, range(15, 16)),  # American Express
     (37, 37, range(15, 16)),
     (3528, 3589, range(16, 20)),  # JCB
-    (36, 36, range(14, 20)),  # Diners Club
-    (300, 305, range(14, 20)),
+    (36, 36, range(14, 15)),  # Diners Club
+    (38, 39, range(14, 15)),
+    (300, 305, range(14, 15)),
     (6011, 6011, range(16, 20)),  # Discover
     (644, 649, range(16, 20)),
     (65, 65, range(16, 20)),
@@ -64,6 +66,7 @@ def find(run: Run, found: list[Number]) -> Iterator[Hit]:
             and digits.isdigit()
             and _plausible(number.shape)
             and issued(digits)
+            and not resident_id.shaped(digits)
             and luhn(digits)
         ):
             yield Hit(CLASS, number.start, number.end, "Luhn digit holds; issuer range known")

@@ -23,5 +23,5 @@ def find(run: Run, found: list[Number]) -> Iterator[Hit]:
     """Credit codes in a run."""
     for hit in _CODE.finditer(run.text):
         code = hit.group()
-        if code[2:4] in resident_id.PROVINCES and valid(code) and not resident_id.valid(code):
+        if code[2:4] in resident_id.PROVINCES and valid(code) and not resident_id.shaped(code):
             yield Hit(CLASS, hit.start(), hit.end(), "check character holds; province exists")

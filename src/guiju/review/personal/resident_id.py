@@ -5,6 +5,7 @@ ISO 7064 MOD 11-2 checks it; the date must exist and lie between 1900 and 2100; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 
@@ -31,7 +32,10 @@ PROVINCES = frozenset(
         ),
     )
 )
-_SHAPES = {(18,), (6, 8, 4), (6, 4, 4, 4), (6, 12), (14, 4), (3, 3, 4, 4, 4), (6, 4, 2, 2, 4)}
+_SHAPES = {(6, 8, 4), (6, 4, 4, 4), (6, 12), (14, 4), (3, 3, 4, 4, 4), (6, 4, 2, 2, 4), (4, 4, 4, 4, 2)}
+_WHOLE = re.compile(r"(?<![0-9])[1-8][0-9]{16}[0-9x](?![0-9a-z])")
+"""A letter may stand before it (`ID1101…`): the check character tells."""
+_SHAPED = re.compile(r"[1-8][0-9]{5}(?:18|19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9x]")
 
 
 def valid(number: str) -> bool:
@@ -46,8 +50,17 @@ def valid(number: str) -> bool:
     return 1900 <= born.year <= 2100 and _CHECK[total % 11] == number[17]
 
 
+def shaped(number: str) -> bool:
+    """Whether it has the form of one, right or wrong: then it's nothing else, though another check digit may hold."""
+    return _SHAPED.fullmatch(number) is not None and number[:2] in PROVINCES
+
+
 def find(run: Run, found: list[Number]) -> Iterator[Hit]:
     """Resident identity numbers in a run."""
+    why = "check character holds; date and province exist"
+    for hit in _WHOLE.finditer(run.text):
+        if valid(hit.group()):
+            yield Hit(CLASS, hit.start(), hit.end(), why)
     for number in found:
         if len(number.digits) == LENGTH and (number.shape in _SHAPES or evenly(number.shape)) and valid(number.digits):
-            yield Hit(CLASS, number.start, number.end, "check character holds; date and province exist")
+            yield Hit(CLASS, number.start, number.end, why)

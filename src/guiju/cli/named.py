@@ -1,0 +1,75 @@
+"""The rows that people name on the command line. Used once Django is ready; what isn't there is told, with what is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guiju.errors import BadRequest
+
+PREFIX = 7
+"""Characters of a key that its row keeps."""
+
+
+class NoSuchService(BadRequest):
+    text_en = "There is no service '{name}'. There are: {there}"
+    text_zh = "没有名为“{name}”的服务。现有：{there}"
+
+
+class NameAService(BadRequest):
+    text_en = "There are several services; name one: {there}"
+    text_zh = "有多个服务，请指明其中一个：{there}"
+
+
+class NoSuchKey(BadRequest):
+    text_en = "No key has the id or the beginning '{word}'. `guiju key list` shows both."
+    text_zh = "没有编号或开头为“{word}”的密钥。两者可用 guiju key list 查看。"
+
+
+class SeveralKeys(BadRequest):
+    text_en = "{count} keys begin with '{word}'; give the id, as `guiju key list` shows it."
+    text_zh = "有 {count} 个密钥以“{word}”开头；请改用 guiju key list 列出的编号。"
+
+
+def service(name: str | None, *, otherwise_first: bool = False) -> Any:
+    """A service by its name; without one the only one, or the first.
+
+    Raises:
+        NoSuchService, NameAService
+    """
+    from guiju.control.services.models import Service
+
+    rows = list(Service.objects.order_by("id"))
+    there = ", ".join(row.name for row in rows) or "-"
+    if name is None and (len(rows) == 1 or (rows and otherwise_first)):
+        return rows[0]
+    if name is None and rows:
+        raise NameAService(there=there)
+    found = next((row for row in rows if row.name == name), None)
+    if found is None:
+        raise NoSuchService(name=name or "", there=there)
+    return found
+
+
+def key(word: str) -> Any:
+    """A key by its id, by its beginning, or whole.
+
+    Raises:
+        NoSuchKey, SeveralKeys
+    """
+    from guiju.control.services.models import Key
+
+    beginning = word.rstrip("…")
+    if word.isascii() and word.isdigit() and len(word) < 16:
+        rows = list(Key.objects.filter(pk=int(word)))
+    else:
+        rows = list(Key.objects.filter(prefix=beginning[:PREFIX])) if len(beginning) >= PREFIX else []
+        if len(beginning) > PREFIX:
+            from hashlib import sha256
+
+            digest = sha256(beginning.encode()).hexdigest()
+            rows = [row for row in rows if row.sha256 == digest]
+    if not rows:
+        raise NoSuchKey(word=word if len(word) <= 2 * PREFIX else f"{word[:PREFIX]}…")
+    if len(rows) > 1:
+        raise SeveralKeys(word=beginning, count=len(rows))
+    return rows[0]

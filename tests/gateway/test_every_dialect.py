@@ -1,0 +1,208 @@
+"""What every dialect of plugins.DIALECTS keeps, a new one too, in front of every upstream that it can be led to.
+
+Nothing here knows a dialect: it is asked for a stream, hears its upstream, and whatever JSON the client gets is searched.
+test_promise.py looks closer at the shipped ones.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+import upstream_text as said
+from gateway.test_promise import LABEL, MASKED, reviewer, without
+from guiju import plugins
+from guiju.errors import BadRequest, UpstreamError, UpstreamTimeout
+from guiju.gateway import stream
+from guiju.label import notice
+from guiju.wire.dialect import Dialect
+
+BODY: dict[str, Any] = {
+    "model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}],
+    "prompt": "hi", "input": "hi",
+}  # fmt: skip
+"""A request of any dialect: unknown fields travel."""
+DOORS = [(dialect, upstream) for dialect in {d.name: d for d in plugins.dialects().values()}.values()
+         for upstream in sorted(dialect.upstreams)]  # fmt: skip
+
+
+@pytest.fixture(params=DOORS, ids=[f"{d.name} before {u}" for d, u in DOORS])
+def door(request: pytest.FixtureRequest) -> tuple[Dialect, str]:
+    return request.param
+
+
+def asked(dialect: Dialect, **more: Any) -> Any:
+    return dialect.read(json.dumps(BODY | more).encode(), {})
+
+
+def speech(dialect: Dialect, upstream: str, rng: random.Random, kinds: list[str]) -> said.Said:
+    """How an upstream speaks at the path that this dialect asks."""
+    speak = said.SPEECH.get(dialect.upstream_path(upstream))
+    assert speak is not None, f"say in upstream_text.SPEECH how an upstream speaks at {dialect.upstream_path(upstream)}"
+    return speak(rng, kinds)
+
+
+def objects(raw: bytes) -> Iterator[Any]:
+    """Every JSON object that a client gets: whole, of server-sent events, or a line each."""
+    for line in raw.decode().splitlines():
+        line = line.removeprefix("data: ").strip()
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def heard(raw: bytes) -> dict[tuple[Any, ...], str]:
+    """Place -> all strings that came there, joined. Where an object has an index, it stands for the place in its list."""
+    joined: dict[tuple[Any, ...], str] = {}
+
+    def walk(value: Any, place: tuple[Any, ...]) -> None:
+        if isinstance(value, str):
+            joined[place] = joined.get(place, "") + value
+        elif isinstance(value, dict):
+            place = (*place[:-1], value["index"]) if place and isinstance(value.get("index"), int) else place
+            for key, inner in value.items():
+                walk(inner, (*place, key))
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                walk(inner, (*place, number))
+
+    for body in objects(raw):
+        walk(body, (body["index"],) if isinstance(body.get("index"), int) else ())
+    return joined
+
+
+def served(dialect: Dialect, upstream: str, chunks: list[bytes], place: str = "interface") -> tuple[bytes, bool]:
+    """The bytes that a client gets, and whether the answer was stopped."""
+    label = dict(LABEL)
+    answer = dialect.read_stream(asked(dialect), dialect=upstream, label=label, allow_opaque=False)
+    gates = stream.gate_maker(reviewer(), language="zh")
+    relay = stream.Relay(answer, gates, place=place, language="zh", notices=True, label=label)
+    out = b""
+    try:
+        for chunk in chunks:
+            out += b"".join(relay.feed(chunk))
+        return out + b"".join(relay.close()) + relay.flush(), False
+    except stream.Stopped as stop:
+        return out + stop.out + answer.stop(finish="content_filter", replacement="不予提供", details=LABEL), True
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_nothing_hidden_leaves_however_it_is_cut(door: tuple[Dialect, str], seed: int):
+    rng = random.Random(seed)
+    text = speech(*door, rng, MASKED if seed % 3 else [*MASKED, "term"])
+    raw, stopped = served(*door, list(said.chunked(rng, text.raw)))
+    places = heard(raw)
+    hidden = {kind for kinds in text.secrets.values() for kind in kinds}
+    for kind in hidden:
+        assert not [p for p, words in places.items() if said.SECRETS[kind] in words]
+        assert said.SECRETS[kind] not in raw.decode()
+    assert not stopped or "term" in hidden
+    if not stopped:
+        for channel, source in text.joined.items():
+            if channel.endswith((".content", ".text")):
+                assert any(without(source, text.secrets[channel]) in words for words in places.values()), channel
+
+
+def test_every_single_cut(door: tuple[Dialect, str]):
+    rng = random.Random(2)
+    text = speech(*door, rng, ["mobile"])
+    while not any(text.secrets.values()):
+        text = speech(*door, rng, ["mobile"])
+    whole, _ = served(*door, [text.raw])
+    for cut in range(1, len(text.raw), 7):
+        raw, _ = served(*door, [text.raw[:cut], text.raw[cut:]])
+        assert heard(raw) == heard(whole)
+        assert said.SECRETS["mobile"] not in raw.decode()
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_the_notice_stands_in_what_the_answer_says_and_nowhere_else(door: tuple[Dialect, str], place: str):
+    words_of_it = (notice.beginning if place == "begin" else notice.end)("zh")
+    for seed in range(30):
+        text = speech(*door, random.Random(seed), [])
+        raw, _ = served(*door, [text.raw], place)
+        noticed = [words for words in heard(raw).values() if words_of_it in words]
+        bare = {words.replace(words_of_it, "", 1) for words in noticed}
+        says = {words for channel, words in text.joined.items() if channel.endswith((".content", ".text"))} - {""}
+        may = {words for channel, words in text.joined.items() if channel.endswith(".refusal")}  # text in some dialects
+        assert all(any(words in text for text in bare) for words in says)
+        assert all(any(words in text for words in says | may) for text in bare)
+
+
+def test_the_label_says_that_something_was_masked(door: tuple[Dialect, str]):
+    for seed in range(40):
+        text = speech(*door, random.Random(seed), ["mobile"])
+        raw, _ = served(*door, [text.raw])
+        ours = [found for body in objects(raw) for found in labels(body)]
+        assert ours, "no label"
+        masked = "[手机号]" in "".join(heard(raw).values())
+        assert ("action" in ours[-1]) == masked
+        assert ours[-1].get("action", "mask") == "mask"
+
+
+def labels(value: Any) -> Iterator[dict[str, Any]]:
+    """Every `guiju` object inside."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "guiju":
+                yield inner
+            else:
+                yield from labels(inner)
+
+
+def test_a_refusal_says_its_text_streamed_and_whole(door: tuple[Dialect, str]):
+    dialect, _ = door
+    for streamed in (True, False):
+        ask = asked(dialect, stream=streamed)
+        details = LABEL | {"action": "refuse"}
+        raw = dialect.refusal(ask, exchange="ex_1", created=7, text="不予提供", finish="content_filter", label=details)
+        assert "不予提供" in heard(raw).values()
+        assert any(found["action"] == "refuse" for body in objects(raw) for found in labels(body))
+
+
+def test_an_error_carries_its_code_and_the_exchange(door: tuple[Dialect, str]):
+    dialect, upstream = door
+    error = UpstreamTimeout(upstream="v", seconds=30)
+    answer = dialect.read_stream(asked(dialect), dialect=upstream, label=LABEL, allow_opaque=False)
+    for raw in (
+        dialect.fault(error, exchange="ex_1", language="en"),
+        answer.fault(error, exchange="ex_1", language="en"),
+    ):
+        words = set(heard(raw).values())
+        assert {"upstream_timeout", "ex_1", error.sentence("en")} <= words
+    assert answer.done
+
+
+def test_a_stream_that_breaks_off_is_ended_once(door: tuple[Dialect, str]):
+    text = speech(*door, random.Random(4), [])
+    dialect, upstream = door
+    answer = dialect.read_stream(asked(dialect), dialect=upstream, label=dict(LABEL), allow_opaque=False)
+    for event in answer.feed(text.raw[: len(text.raw) // 2]):
+        event.write({t.channel: t.text for t in event.texts})
+    assert not answer.done
+    assert answer.stop(finish="stop", replacement="", details=LABEL)
+    assert answer.done
+    assert list(answer.feed(text.raw)) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"stream": "yes"}', b"\xff", b"[" * 5000])
+def test_what_is_no_request_is_the_callers_error(door: tuple[Dialect, str], body: bytes):
+    with pytest.raises(BadRequest):
+        door[0].read(body, {})
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"choices": 1}', b"\xff", b"[" * 5000])
+def test_what_is_no_answer_is_the_upstreams_error(door: tuple[Dialect, str], body: bytes):
+    dialect, upstream = door
+    ask = asked(dialect, stream=False)
+    with suppress(UpstreamError):
+        assert json.loads(dialect.read_answer(body, ask, dialect=upstream, allow_opaque=False).write({}, LABEL))
+
+
+def test_it_says_how_its_streams_are_typed(door: tuple[Dialect, str]):
+    assert "/" in door[0].stream_type
+    assert all(path.startswith("/") for path in door[0].paths)

@@ -35,7 +35,10 @@ def carry(stream: Any, raw: bytes, cuts: Iterable[int] = (), *, hold: int = 0) -
     out, held, closed = b"", {}, set()
     for event in read(stream, raw, cuts):
         released: dict[str, str] = {}
-        for channel, text, _, _ in event.texts:
+        for channel, text, _, reading, _ in event.texts:
+            if reading == "alone":
+                released[channel] = released.get(channel, "") + text
+                continue
             if channel in closed:
                 released.setdefault(channel, "")
                 continue

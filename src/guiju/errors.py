@@ -3,7 +3,7 @@
     GuijuError
       CallerError        the request is at fault: fix it and send it again
         BadRequest         400  a field is missing or malformed
-        BodyTooLarge       413
+        BodyTooLarge       413  HeadTooLarge 431
         NotAuthenticated   401  no key, or none that we know
         KeyExpired         401  KeyRevoked 401
         NotAllowed         403  the key may not do this
@@ -72,6 +72,12 @@ class BodyTooLarge(CallerError):
     code, status = "body_too_large", 413
     text_en = "The request body is larger than {limit} bytes; send less, or raise gateway.body_limit."
     text_zh = "请求体超过 {limit} 字节；请减小内容，或调大 gateway.body_limit。"
+
+
+class HeadTooLarge(CallerError):
+    code, status = "head_too_large", 431
+    text_en = "The request's head is larger than {limit} bytes; send less, or raise gateway.header_limit."
+    text_zh = "请求头超过 {limit} 字节；请减小内容，或调大 gateway.header_limit。"
 
 
 class NotAuthenticated(CallerError):

@@ -197,6 +197,9 @@ class TestOpenAi:
 
     def test_models_are_those_of_the_app(self, client: openai.OpenAI):
         assert "m" in [model.id for model in client.models.list()]
+        assert client.models.retrieve("m").id == "m"
+        with pytest.raises(openai.NotFoundError):
+            client.models.retrieve("n")
 
     @pytest.mark.parametrize(
         ("key", "body", "error"),
@@ -220,8 +223,9 @@ class TestOpenAi:
 
     def test_an_upstream_that_dies_in_mid_stream_is_told(self, guiju: Whole, upstream: Upstream, client: openai.OpenAI):
         upstream.says["die"] = [chunk({"content": "half "}), b"data: {brok"]
-        pieces = list(client.chat.completions.create(model="m", messages=user("die"), stream=True))
-        assert pieces[-1].choices[0].finish_reason or pieces[-2].choices[0].finish_reason
+        with pytest.raises(openai.APIError) as raised:
+            list(client.chat.completions.create(model="m", messages=user("die"), stream=True))
+        assert raised.value.code == "upstream_unavailable"
 
 
 class TestAnthropic:

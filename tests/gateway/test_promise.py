@@ -186,3 +186,110 @@ class Cut(random.Random):
         if isinstance(options[0], tuple):
             return (1,)
         return next(self.sizes, 1 << 30)
+
+
+# --- places that no generator above makes ---------------------------------------------------------
+
+PHONE = said.SECRETS["mobile"]
+
+
+def heard(dialect, upstream: str, events: list, **more) -> tuple[list, bool]:
+    """The events that a client gets of an answer, cut at every byte; and whether it was stopped."""
+    ask = {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}], **more}
+    answer = dialect.read_stream(
+        dialect.read(json.dumps(ask).encode(), {}), dialect=upstream, label=LABEL, allow_opaque=False
+    )
+    gates = stream.gate_maker(reviewer(), language="zh")
+    relay = stream.Relay(answer, gates, place="end", language="zh", notices=False)
+    raw = "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()
+    out = b""
+    try:
+        for at in range(len(raw)):
+            out += b"".join(relay.feed(raw[at : at + 1]))
+        out += b"".join(relay.close()) + relay.flush()
+    except stream.Stopped as stop:
+        return said.events(out + stop.out), True
+    assert PHONE.encode() not in out
+    return said.events(out), False
+
+
+def chunks(*choices: dict, **more) -> list:
+    return [said.HEAD | {"choices": [{"index": 0, "delta": {}, "finish_reason": None, **c}]} | more for c in choices]
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_whole_secret_in_an_unknown_field_of_every_chunk_is_hidden_each_time(times: int):
+    events, _ = heard(
+        OPENAI, "openai", chunks(*[{"delta": {"content": "好"}}] * times, x_note=PHONE, x_number=int(PHONE))
+    )
+    assert "".join(e.get("x_note", "") for e in events) == "[手机号]" * times
+    assert [e["x_number"] for e in events if "x_number" in e and e["choices"][0]["delta"]] == ["[手机号]"] * times
+
+
+def test_a_secret_that_grows_in_an_unknown_field_is_one():
+    pieces = [
+        {"delta": {"x_note": piece}} for piece in ("mail wang.fang@example", ".com", ".cn or 138", "12345678 now")
+    ]
+    events, _ = heard(OPENAI, "openai", chunks(*pieces))
+    text = "".join(c["delta"].get("x_note", "") for e in events for c in e["choices"])
+    assert text == "mail [邮箱] or [手机号] now"
+
+
+@pytest.mark.parametrize("where", ["key", "name", "identifier", "float", "likely", "token", "reason"])
+def test_a_secret_in_an_odd_place_never_leaves(where: str):
+    token = {"token": "好", "logprob": 0.0, "bytes": None}
+    secret = {**token, "token": PHONE}
+    odd = {
+        "key": {"delta": {"x": {PHONE: 1}}},
+        "name": {"delta": {"tool_calls": [{"index": 0, "function": {"name": "call " + PHONE, "arguments": "{}"}}]}},
+        "identifier": {"delta": {"tool_calls": [{"index": 0, "id": PHONE, "function": {"name": "f", "arguments": ""}}]}},
+        "float": {"delta": {"x": float(PHONE)}},
+        "likely": {"delta": {"content": "好"}, "logprobs": {"content": [{**token, "top_logprobs": [secret]}]}},
+        "token": {"delta": {"content": "好"}, "logprobs": {"content": [secret]}},
+        "reason": {"finish_reason": PHONE},
+    }  # fmt: skip
+    events, _ = heard(OPENAI, "openai", chunks({"delta": {"content": "a"}}, odd[where], {"finish_reason": "stop"}))
+    assert PHONE not in json.dumps(events)
+
+
+@pytest.mark.parametrize(
+    "prose", ["how to make a bomb", '"how" to "make" a bomb', "Sure: how to make a bomb", "如何 制作 炸药"]
+)
+@pytest.mark.parametrize("place", ["json mode", "arguments"])
+def test_prose_where_json_was_wanted_is_read_as_prose(prose: str, place: str):
+    if place == "arguments":
+        deltas = [{"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": prose}}]}]
+    else:
+        deltas = [{"content": piece} for piece in prose]
+    _, stopped = heard(
+        OPENAI, "openai", chunks(*[{"delta": d} for d in deltas]), response_format={"type": "json_object"}
+    )
+    assert stopped
+
+
+def test_in_prose_where_json_was_wanted_a_number_alone_is_masked():
+    events, _ = heard(
+        OPENAI, "openai", chunks(*[{"delta": {"content": c}} for c in f"请拨打{PHONE}谢谢"]),
+        response_format={"type": "json_object"},
+    )  # fmt: skip
+    assert said.heard_openai(b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events)) == {
+        "0.content": "请拨打[手机号]谢谢"
+    }
+
+
+def test_an_unknown_delta_and_an_unknown_event_arrive_whole_but_for_what_is_hidden():
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
+    odd = {"type": "content_block_delta", "index": 0}
+    events, _ = heard(ANTHROPIC, "anthropic", [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "odd"}},
+        *[{**odd, "delta": {"type": "odd_delta", "odd": {"of": piece}}} for piece in ("call 138", "12345678", " or 13")],
+        {"type": "strange", "note": "or 139"},
+        {"type": "strange", "note": PHONE},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_stop"},
+    ])  # fmt: skip
+    deltas = [e["delta"]["odd"]["of"] for e in events if e["type"] == "content_block_delta"]
+    assert "".join(deltas) == "call [手机号] or 13"
+    assert "".join(e["note"] for e in events if e["type"] == "strange") == "or 139[手机号]"
+    assert [e["type"] for e in events][-1] == "message_stop"

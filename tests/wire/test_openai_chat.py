@@ -87,6 +87,7 @@ def test_every_text_of_a_request_is_read_with_its_role_and_form():
         ("messages.4.content.0.text", "rain", "tool", "text"),
         ("tools.0.function.name", "get_weather", "", "name"),
         ("tools.0.function.description", "Get the weather at a place.", "", "text"),
+        ("tools.0.function.parameters.properties.place", "place", "", "name"),
         ("tools.0.function.parameters.properties.place.type", "string", "", "text"),
         ("tools.0.function.parameters.properties.place.description", "City and country", "", "text"),
         ("tools.0.function.parameters.properties.城市", "城市", "", "name"),
@@ -94,7 +95,10 @@ def test_every_text_of_a_request_is_read_with_its_role_and_form():
         ("tools.0.function.parameters.required.0", "place", "", "text"),
         ("tool_choice.function.name", "get_weather", "", "name"),
         ("stop.0", "END", "", "text"),
+        ("metadata.topic", "topic", "", "name"),
         ("metadata.topic", "travel plans", "", "text"),
+        ("x_vendor", "x_vendor", "", "name"),
+        ("x_vendor.hint", "hint", "", "name"),
         ("x_vendor.hint", "be brief", "", "text"),
     ]
 
@@ -198,7 +202,7 @@ def test_a_masked_text_is_replaced_in_its_place_alone():
 # --- whole answers ------------------------------------------------------------------------------
 
 LOGPROBS = {
-    "content": [{"token": "你好", "logprob": -0.1, "bytes": [228, 189, 160], "top_logprobs": []}],
+    "content": [{"token": "你好", "logprob": -0.1, "bytes": [228, 189, 160, 229, 165, 189], "top_logprobs": []}],
     "refusal": None,
 }
 WHOLE = {
@@ -251,6 +255,42 @@ def test_log_probabilities_of_a_touched_choice_go():
     assert served[1]["logprobs"] == LOGPROBS
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "hidden words",
+        {"note": "hidden words"},
+        {"tokens": ["hidden words"]},
+        {"refusal": [{"token": "hidden words", "logprob": 0.0}]},
+        {"content": [{"token": "hidden words", "logprob": 0.0}]},
+        {"content": [{"token": "好", "logprob": 0.0, "bytes": list(b"hidden words")}]},
+        {"content": [{"token": "hidden words", "logprob": 0.0, "bytes": list("好".encode())}]},
+        {"content": [{"token": "好", "logprob": "hidden words"}]},
+        {"content": [{"token": "好", "logprob": 0.0, "note": "hidden words"}]},
+        {
+            "content": [
+                {"token": "好", "logprob": 0.0, "top_logprobs": [{"token": "x", "bytes": list(b"hidden words")}]}
+            ]
+        },
+        {"content": [{"token": "好", "logprob": 0.0, "top_logprobs": [{"token": "x", "note": "hidden words"}]}]},
+    ],
+)
+def test_log_probabilities_that_say_anything_but_the_content_go(said):
+    choice = {"index": 0, "message": {"role": "assistant", "content": "好"}, "logprobs": said, "finish_reason": "stop"}
+    out = answer({"choices": [choice]}).write({}, LABEL)
+    assert b"hidden words" not in out
+    assert str(list(b"hidden words"))[1:-1].replace(" ", "").encode() not in out
+
+
+def test_the_other_likely_tokens_are_text():
+    tops = [{"token": t, "logprob": -1.0, "bytes": list(t.encode())} for t in ("好", "坏", "毒")]
+    said = {"content": [{"token": "好", "logprob": 0.0, "bytes": None, "top_logprobs": tops}]}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "好"}, "logprobs": said, "finish_reason": "stop"}
+    given = answer({"choices": [choice]})
+    assert [s.text for s in given.segments] == ["坏\n毒", "好"]
+    assert "logprobs" not in json.loads(given.write({given.segments[0].path: "坏\n[..]"}, LABEL))["choices"][0]
+
+
 def test_content_in_json_mode_is_read_as_json():
     body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": r'{"a": "\u6bd2"}'}}]}
     assert [s.form for s in answer(body, response_format={"type": "json_object"}).segments] == ["json"]
@@ -269,9 +309,6 @@ def test_content_in_json_mode_is_read_as_json():
         {"choices": [{"index": 0, "text": "hidden words"}]},
         {"choices": [{"index": 0, "message": "hidden words"}]},
         {"choices": [{"index": 0, "finish_reason": "hidden words"}]},
-        {"choices": [{"index": 0, "logprobs": "hidden words"}]},
-        {"choices": [{"index": 0, "logprobs": {"note": "hidden words"}}]},
-        {"choices": [{"index": 0, "logprobs": {"tokens": ["hidden words"]}}]},
         {"choices": [{"index": 0, "message": {"content": [{"type": "text", "text": "hidden words"}]}}]},
         {"choices": [{"index": 0, "message": {"function_call": {"name": "f", "arguments": "hidden words"}}}]},
         {"choices": [{"index": 0, "message": {"audio": {"id": "a", "expires_at": 1741569952, "transcript": "hidden words"}}}]},

@@ -69,6 +69,8 @@ def test_every_kind_of_text_is_a_channel_of_its_own():
         "0.reasoning:text": "hm",
         "0.content:text": "你好",
         "0.x_thoughts.deep.0:text": "ab",
+        "x.x_thoughts#key:name": "x_thoughts",
+        "x.deep#key:name": "deep",
         "1.content:text": "two",
         "1.refusal:text": "no",
     }
@@ -237,10 +239,9 @@ def test_unknown_words_of_a_choice_are_told_apart_by_its_index():
 
 
 def test_a_key_that_may_be_text_is_decided_before_it_leaves():
-    (event,) = read(stream(), chunk({"x": {"制作": 1}}))
-    ((channel, text, form, _),) = event.texts
-    assert (text, form) == ("制作", "name")
-    assert channel in event.ends
+    first, second = read(stream(), 2 * chunk({"x": {"制作": 1}}))
+    assert [(t.text, t.form, t.reading) for t in first.texts] == [("x", "name", "alone"), ("制作", "name", "alone")]
+    assert second.texts == []
 
 
 def test_two_keys_are_never_one_channel():
@@ -267,7 +268,7 @@ def test_a_tools_name_comes_out_whole_and_with_its_first_arguments():
         [("0.tool_calls.0.arguments", '"北京"}', "json")],
         [],
     ]
-    assert found[2].ends == ("0.tool_calls.0.name",)
+    assert found[2].texts[0].reading == "alone"
     assert calls_of(served(*raw)) == [("call_1", "get_weather", '{"place": "北京"}')]
 
 
@@ -322,7 +323,7 @@ def test_a_name_that_says_more_after_it_was_decided_does_not_leave():
 
 def test_a_waiting_name_is_not_told_after_a_stop():
     answer = stream()
-    out = carry(answer, chunk(call(0, id="a", name="制作")))
+    out = b"".join(event.write({}) for event in answer.feed(chunk(call(0, id="a", name="制作"))))
     out += answer.stop(finish="content_filter", replacement="no", details=LABEL)
     assert "制作".encode() not in out
 
@@ -493,3 +494,91 @@ def test_padding_is_no_text():
     padded = chunk({"content": "a"}, obfuscation="yJ0fG3zT"), chunk({"content": "b"}, obfuscation="Qx")
     assert told(*padded) == {"0.content:text": "ab"}
     assert [e["obfuscation"] for e in served(*padded)] == ["yJ0fG3zT", "Qx"]
+
+
+# --- what is read by itself, and what breaks off ------------------------------------------------
+
+
+def test_a_number_stays_one_unless_something_of_it_is_hidden():
+    raw = chunk({"content": "a"}, x={"n": 1718345013123}) + chunk({}, "stop") + DONE
+    answer = stream()
+    out = b"".join(e.write({t.channel: t.text for t in e.texts}) for e in read(answer, raw))
+    assert events(out)[0]["x"] == {"n": 1718345013123}
+    answer = stream()
+    out = b"".join(e.write({t.channel: "[..]" for t in e.texts}) for e in read(answer, raw))
+    assert events(out)[0]["x"] == {"n": "[..]"}
+
+
+@pytest.mark.parametrize(
+    ("body", "reading"),
+    [
+        ({"choices": [{"index": 0, "delta": {"content": "a"}}]}, "on"),
+        ({"choices": [{"index": 0, "delta": {"reasoning_content": "a"}}]}, "on"),
+        ({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "a"}}]}}]}, "on"),
+        ({"choices": [{"index": 0, "delta": {"annotations": [{"text": "a"}]}}]}, "both"),
+        ({"choices": [], "error_note": "a"}, "both"),
+        ({"choices": [], "id": "a b"}, "alone"),
+        ({"choices": [{"index": 0, "delta": {}, "stop_reason": 13812345678}]}, "alone"),
+    ],
+)
+def test_an_unknown_string_is_read_both_by_itself_and_as_one_that_goes_on(body, reading):
+    (event,) = read(stream(), data(body))
+    assert [t.reading for t in event.texts if not t.channel.endswith("#key")] == [reading]
+
+
+def test_a_call_whose_name_still_waits_is_told_though_no_reason_was_given():
+    raw = chunk(call(0, id="a", name="now"))
+    assert calls_of(served(raw)) == [("a", "now", "")]
+    assert calls_of(events(carry(stream(), raw))) == [("a", "now", "")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        data({"error": {"message": "hidden words", "code": "rate_limit_exceeded"}}),
+        data({"error": {"message": "hidden words", "type": "rate_limit_exceeded"}}, "error"),
+    ],
+)
+def test_an_upstream_that_breaks_off_says_why_in_a_word(said):
+    answer = stream()
+    out = carry(answer, chunk({"content": "a"}) + said + chunk({"content": "b"}) + DONE)
+    assert (answer.failed, answer.done) == ("rate_limit_exceeded", False)
+    assert heard_openai(out) == {"0.content": "a"}
+    answer = stream()
+    carry(answer, data({"error": {"code": "hidden words"}}))
+    assert answer.failed
+    assert "hidden" not in answer.failed
+
+
+def token_of(token, **more):
+    return {"token": token, "logprob": -0.1, "bytes": None, **more}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [token_of("hidden words")],
+        [token_of("a", bytes=list(b"hidden words"))],
+        [token_of("a"), token_of("hidden words")],
+        [token_of("a", note="hidden words"), token_of("x")],
+        [token_of("a", top_logprobs=[token_of("x", bytes=list(b"hidden words"))])],
+    ],
+)
+def test_log_probabilities_that_say_anything_but_the_content_never_leave(entries):
+    body = {"index": 0, "delta": {"content": "a"}, "logprobs": {"content": entries}, "finish_reason": None}
+    out = carry(stream(), data({"choices": [body]}) + chunk({"content": "b"}) + chunk({}, "stop") + DONE)
+    assert b"hidden words" not in out
+    assert heard_openai(out) == {"0.content": "ab"}
+
+
+def test_the_other_likely_tokens_are_reviewed_and_go_where_they_were_touched():
+    said = {"content": [token_of("a", top_logprobs=[token_of("a"), token_of("hidden words")])]}
+    raw = data({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": said, "finish_reason": None}]})
+    (event,) = read(stream(), raw)
+    assert [(t.text, t.reading) for t in event.texts] == [("hidden words", "alone"), ("a", "on")]
+    assert b"hidden words" in event.write({t.channel: t.text for t in event.texts})
+    (event,) = read(stream(), raw)
+    assert b"hidden words" not in event.write({"0.content": "a", "0.top_logprobs": "[..]"})
+    answer = stream()
+    (event,) = answer.feed(raw)
+    assert b"hidden words" not in answer.more("0.content", "a")  # what stops another channel leaves before the chunk

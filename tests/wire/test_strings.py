@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guiju.wire.strings import DEEPEST, PLAIN_KEY, Places, leaves, put
+from guiju.wire.strings import DEEPEST, Places, decode, decode_answer, encode, leaves, put
 
 PLACES = Places(
     listed=frozenset(("id", "calls.*.id", "created")),
@@ -22,8 +22,13 @@ values = st.recursive(
 )
 
 
+OUR_KEYS = frozenset(("a", "calls", "empty", "image", "note", "nothing", "seven", "tel", "x", "y", "yes"))
+
+
 def told(value, places=PLACES):
-    return [(".".join(map(str, leaf.path)), leaf.text, leaf.kind) for leaf in leaves(value, places)]
+    """What is found, but for the keys that these tests are built with."""
+    found = [leaf for leaf in leaves(value, places) if not (leaf.pattern.endswith("#key") and leaf.text in OUR_KEYS)]
+    return [(".".join(map(str, leaf.path)), leaf.text, leaf.kind) for leaf in found]
 
 
 def test_strings_come_in_their_order_with_place_and_kind():
@@ -52,6 +57,11 @@ def test_an_identifier_is_no_text(identifier):
     assert told({"id": identifier, "calls": [{"id": identifier}]}) == []
 
 
+@pytest.mark.parametrize("text", ["13812345678", "138-1234-5678", "call_13812345678", "li.lei@example.com"])
+def test_a_number_or_an_address_is_text_in_place_of_an_identifier_too(text):
+    assert told({"id": text}) == [("id", text, "text")]
+
+
 @pytest.mark.parametrize("text", ["制作", "two words", "a\n", "x" * 201, "a,b", "<b>"])
 def test_nothing_else_travels_in_place_of_an_identifier(text):
     assert told({"id": text}) == [("id", text, "text")]
@@ -67,7 +77,8 @@ def test_nothing_travels_below_a_place_that_holds_an_identifier(inside):
     [
         (13812345678, ["13812345678"]),
         (-13812345678, ["-13812345678"]),
-        (13812345678.0, ["13812345678.0"]),
+        (13812345678.0, ["13812345678"]),
+        (13812345678.5, ["13812345678.5"]),
         (110105194912310021, ["110105194912310021"]),
         (9_999_999, []),
         (0.5, []),
@@ -77,16 +88,35 @@ def test_nothing_travels_below_a_place_that_holds_an_identifier(inside):
 )
 def test_large_numbers_are_text(number, texts):
     assert [text for _, text, _ in told({"tel": number})] == texts
-    assert told({"created": number}) == []
+    assert told({"created": number}) == [("created", text, "number") for text in texts]
 
 
-@pytest.mark.parametrize("key", ["type", "$ref", "x-custom.field", "maxTokens", "a" * 64])
-def test_a_word_of_a_program_is_no_text(key):
-    assert PLAIN_KEY.fullmatch(key)
+def test_a_time_or_a_seed_is_no_text():
+    assert told({"created": 1741569952}) == []
+    seeds = PLACES._replace(seeds=frozenset(("a",)))
+    assert told({"a": 6222020200112345678}, seeds) == []
+
+
+@pytest.mark.parametrize("key", ["type", "$ref", "max_tokens", "additionalProperties"])
+def test_a_word_of_the_dialects_is_no_text(key):
     assert told({key: 1}) == []
 
 
-@pytest.mark.parametrize("key", ["制作", "two words", "tel13812345678", "13812345678", "1", "", "a" * 65, "a\n"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "制作",
+        "two words",
+        "how_to_make_a_bomb",
+        "sk-proj-Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z",
+        "tel13812345678",
+        "13812345678",
+        "1",
+        "",
+        "a" * 65,
+        "a\n",
+    ],
+)
 def test_any_other_key_is_a_name(key):
     assert told({"a": [{key: {}}]}) == [(f"a.0.{key}", key, "name")]
 
@@ -134,3 +164,25 @@ def test_it_reads_deep_and_refuses_what_is_deeper():
     assert [leaf.text for leaf in leaves(nested(DEEPEST), ANYTHING)] == ["bottom"]
     with pytest.raises(RecursionError, match="200 objects and lists"):
         leaves(nested(DEEPEST + 1), ANYTHING)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "-0.0", "1.10", "0.1000000000000000055511151231257827", "123456789012345678901234567890"]
+)
+def test_a_number_travels_as_it_was_said(number):
+    said = encode(decode(f"[{number}]".encode()))[1:-1].decode()
+    assert (said.lower().replace("+", ""), type(decode(number.encode()))) == (number, type(decode(said.encode())))
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (r'"a\ud83d b"', "a\ufffd b"),
+        (r'"\ude00"', "\ufffd"),
+        (r'"\ud83d\ude00 \ud83d\ud83d\ude00"', "😀 \ufffd😀"),
+        (r'"\\ud83d"', "\\ud83d"),
+        (r'"\\\ud83d"', "\\\ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_is_read_as_what_cannot_be_read(source, text):
+    assert decode_answer(source.encode()) == text

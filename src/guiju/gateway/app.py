@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from urllib.parse import unquote
+
 import msgspec
 
 from guiju import clock, plugins
-from guiju.errors import BodyTooLarge, GuijuError, UnknownPath, UpstreamError, WrongMethod
+from guiju.errors import GuijuError, OurError, UnknownModel, UnknownPath, UpstreamError, WrongMethod
 from guiju.gateway import admission, ids, telemetry
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
@@ -14,9 +17,10 @@ from guiju.gateway.upstream import Pool
 from guiju.review.explain import language_of
 from guiju.review.moderation import moderation_result
 from guiju.wire import faults, openai_moderations
-from guiju.wire.dialect import Dialect
+from guiju.wire.dialect import Dialect, Json
 from guiju.wire.openai_chat import read_json
 
+_log = logging.getLogger("guiju.gateway")
 _HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
      "upgrade", "content-length", "host", "expect", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
@@ -24,6 +28,8 @@ _HOP = frozenset(
 _API = ("/v1/", "/api/")
 _METHODS = {"/v1/models": "GET, HEAD", "/v1/moderations": "POST"}
 """Of surfaces without a dialect; a dialect's paths take POST."""
+_MODEL = "/v1/models/"
+_SHAPES = {False: faults.openai, True: faults.anthropic}
 
 
 class App:
@@ -36,41 +42,47 @@ class App:
     async def __call__(self, call: Call) -> None:
         """Answer one request. Raises: ClientLeft."""
         dialect = self._dialects.get(call.path)
-        if dialect is not None and call.method == "POST" and not call.too_large:
-            await self._exchange(call, dialect)
-            return
         try:
-            await self._other(call)
-        except GuijuError as error:
+            if call.error is not None:
+                raise call.error
+            if dialect is not None and call.method == "POST":
+                await Exchange(self._gateway, call, dialect).serve()
+            else:
+                await self._other(call)
+        except ClientLeft:
+            raise
+        except Exception as problem:
+            error = problem if isinstance(problem, GuijuError) else OurError()
+            if error is not problem:
+                _log.exception("path=%s failed", call.path)
             if call.begun:
                 call.abort()
-                return
-            language = language_of(call.headers.get("accept-language", ""), "", "zh")
-            shape = faults.anthropic if "anthropic-version" in call.headers else faults.openai
-            if dialect is not None:
-                shape = dialect.fault
-            exchange = ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10))
-            headers = [("x-guiju-exchange", exchange)]
-            if isinstance(error, WrongMethod):
-                headers.append(("allow", str(error.data["allowed"])))
-            call.answer(error.status, shape(error, exchange=exchange, language=language), headers)
+            else:
+                self._fault(call, error, dialect)
 
-    async def _exchange(self, call: Call, dialect: Dialect) -> None:
-        try:
-            exchange = Exchange(self._gateway, call, dialect)
-        except GuijuError as error:  # no snapshot yet
-            body = dialect.fault(error, exchange="", language="zh")
-            call.answer(error.status, body, [("retry-after", "1")])
-            return
-        await exchange.serve()
+    def _fault(self, call: Call, error: GuijuError, dialect: Dialect | None) -> None:
+        """An error outside any exchange, in the shape that the caller reads."""
+        shape = dialect.fault if dialect is not None else _SHAPES["anthropic-version" in call.headers]
+        language = language_of(call.headers.get("accept-language", ""), "", "zh")
+        headers = self._named()
+        body = shape(error, exchange=headers[0][1], language=language)
+        if isinstance(error, WrongMethod):
+            headers.append(("allow", str(error.data["allowed"])))
+        if error.status in (429, 503):
+            headers.append(("retry-after", "1"))
+        call.answer(error.status, body, headers)
+
+    def _named(self) -> list[tuple[str, str]]:
+        """The header that every answer of an API carries."""
+        return [("x-guiju-exchange", ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10)))]
 
     async def _other(self, call: Call) -> None:
         path = call.path
-        allowed = "POST" if path in self._dialects else _METHODS.get(path, "")
+        allowed = (
+            "POST" if path in self._dialects else _METHODS.get("/v1/models" if path.startswith(_MODEL) else path, "")
+        )
         if allowed and call.method not in allowed.split(", "):
             raise WrongMethod(method=call.method, path=path, allowed=allowed)
-        if call.too_large:
-            raise BodyTooLarge(limit=self._gateway.config["gateway.body_limit"])
         if path == "/healthz":
             call.answer(200, b'{"status":"alive"}', [])
         elif path == "/readyz":
@@ -87,8 +99,8 @@ class App:
             self.save_counts()
             body = telemetry.exposition(telemetry.load(self._gateway.config.run / "metrics"))
             call.answer(200, body, [], "text/plain; version=0.0.4; charset=utf-8")
-        elif path == "/v1/models":
-            self._models(call)
+        elif path == "/v1/models" or path.startswith(_MODEL):
+            self._models(call, unquote(path[len(_MODEL) :]))
         elif path == "/v1/moderations":
             await self._moderations(call)
         elif path.startswith(_API) or path.startswith("/_internal"):
@@ -108,27 +120,27 @@ class App:
 
     # --- surfaces without an upstream -----------------------------------------------------------------
 
-    def _models(self, call: Call) -> None:
+    def _models(self, call: Call, wanted: str) -> None:
+        """The models of an app, or the one `wanted`. Raises: UnknownModel."""
         gateway = self._gateway
         compiled = gateway.current()
         door, _ = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
         names = compiled.models(door.app)
+        if wanted and wanted not in names:
+            raise UnknownModel(model=wanted)
+        body: Json
+        listed: list[Json]
         if "anthropic-version" in call.headers:
-            listed = [
-                {"type": "model", "id": n, "display_name": n, "created_at": "2026-01-01T00:00:00Z"} for n in names
-            ]
-            body = {
-                "data": listed,
-                "has_more": False,
-                "first_id": names[0] if names else None,
-                "last_id": names[-1] if names else None,
-            }
+            made = {"type": "model", "created_at": "2026-01-01T00:00:00Z"}
+            listed = [{"id": n, "display_name": n, **made} for n in names]
+            ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+            body = {"data": listed, "has_more": False, **ends}
         else:
-            body = {
-                "object": "list",
-                "data": [{"id": n, "object": "model", "created": 0, "owned_by": "guiju"} for n in names],
-            }
-        call.answer(200, msgspec.json.encode(body), [])
+            listed = [{"id": n, "object": "model", "created": 0, "owned_by": "guiju"} for n in names]
+            body = {"object": "list", "data": listed}
+        if wanted:
+            body = listed[names.index(wanted)]
+        call.answer(200, msgspec.json.encode(body), self._named())
 
     async def _moderations(self, call: Call) -> None:
         """OpenAI's moderations, answered by our own review."""
@@ -141,11 +153,12 @@ class App:
         verdicts = [
             reviewer.review(t, direction="input", audience=door.service.audience, language=language) for t in texts
         ]
-        exchange = ids.exchange_id(clock.epoch_ms(), self._gateway.entropy.take(10))
+        headers = self._named()
+        exchange = headers[0][1]
         await gateway.record_moderation(exchange, door, texts, verdicts, token_subject)
         results = [moderation_result(v, gateway.taxonomy, language) for v in verdicts]
         answer = openai_moderations.answer(exchange, results)
-        call.answer(200, msgspec.json.encode(answer), [("x-guiju-exchange", exchange)])
+        call.answer(200, msgspec.json.encode(answer), headers)
 
     # --- pages ----------------------------------------------------------------------------------------
 

@@ -78,8 +78,6 @@ def pool_of(upstream: Upstream, config: Config, keyring: Keyring) -> Pool:
             headers |= {"x-api-key": secret}
         else:
             headers |= {"authorization": f"Bearer {secret}"}
-    if upstream.dialect == "anthropic":
-        headers |= {"anthropic-version": "2023-06-01"}
     socket = ""
     if upstream.url.startswith("unix://"):  # a socket of this installation: unix://<name>/<path>
         socket = str(local_socket(config, upstream.url.split("/")[2]))

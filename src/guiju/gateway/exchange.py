@@ -9,6 +9,7 @@ Every step is one call into the room that knows; this file decides only the orde
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -16,7 +17,17 @@ from typing import Any
 import msgspec
 
 from guiju import clock
-from guiju.errors import GuijuError, KeyRevoked, MediaNotAllowed, PolicyError, ServiceSuspended, UpstreamError
+from guiju.errors import (
+    GuijuError,
+    KeyRevoked,
+    MediaNotAllowed,
+    OurError,
+    PolicyError,
+    ServiceSuspended,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from guiju.gateway import admission, ids, stream, whole
 from guiju.gateway.admission import Admitted
 from guiju.gateway.compiled import Compiled
@@ -31,6 +42,8 @@ from guiju.review.explain import language_of
 from guiju.review.judge import combine
 from guiju.types import Action, Judged, Path, Verdict
 from guiju.wire.dialect import Ask, Dialect, Json
+
+_log = logging.getLogger("guiju.gateway")
 
 
 class Exchange:
@@ -72,15 +85,22 @@ class Exchange:
                 await self._stream(ask)  # 6 review, 7 label, 8 record
             else:
                 await whole.serve(self, ask)
-        except GuijuError as error:
-            await self._fail(error)
         except (ClientLeft, asyncio.CancelledError):
             self.gateway.keep(self._record_leaving(), f"leaving {self.id}")
             raise
+        except Exception as problem:
+            await self._fail(self._error(problem))
         finally:
             self.gateway.running.discard(self)
             if self.reply is not None:
                 self.reply.release()
+
+    def _error(self, problem: Exception) -> GuijuError:
+        """What the caller is told of it: a failure that nobody thought of is ours."""
+        if isinstance(problem, GuijuError):
+            return problem
+        _log.error("exchange=%s error=%r", self.id, problem, exc_info=problem)
+        return OurError()
 
     def interrupt(self, error: PolicyError | KeyRevoked) -> None:
         """The service is suspended or the key revoked: the running answer ends now."""
@@ -238,7 +258,10 @@ class Exchange:
             self.gateway.counts.upstream_errors[grant.upstream] += 1
         if self.state in (OPENED, SERVING):
             outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
-            await self.close(outcome, code=error.code)
+            try:
+                await self.close(outcome, code=error.code)
+            except GuijuError as worse:  # not even that can be recorded
+                error = worse
         elif self.state != CLOSED:
             self.gateway.rejected(self, error)
             self.state = CLOSED
@@ -269,6 +292,8 @@ class Exchange:
         if self.interruption is not None:
             raise self.interruption
         headers = {k: v for k, v in self.call.headers.items() if k in _FORWARDED}
+        if upstream.dialect == "anthropic":
+            headers.setdefault("anthropic-version", "2023-06-01")
         reply = await compiled.pools[grant.upstream].request(
             "POST", self.dialect.upstream_path(upstream.dialect), body, headers
         )
@@ -276,6 +301,8 @@ class Exchange:
         self._first_byte = clock.monotonic()
         if reply.status != 200:
             await self.gateway.refused_by_upstream(reply, upstream.name)
+        if problem := _unfit(reply.headers, ask.stream):
+            raise UpstreamRefused(upstream=upstream.name, upstream_status=200, problem=problem)
         return reply
 
     # --- 6, 7, 8: a stream ----------------------------------------------------------------------------
@@ -318,8 +345,12 @@ class Exchange:
         try:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
             ending = await stream.relay(machine, reply.read, call.write, call.drain, overdue)
-            if not answer.done:  # the upstream ended without its last event
-                ending = answer.stop(finish=answer.finish or "stop", replacement="", details=label)
+            if answer.failed:
+                raise UpstreamRefused(upstream=grant.upstream, upstream_status=200, problem=answer.failed)
+            if not answer.done and not answer.finish:
+                raise UpstreamUnavailable(upstream=grant.upstream, problem="it ended in the middle of its answer")
+            if not answer.done:  # all was said, only the last event wasn't
+                ending = answer.stop(finish=answer.finish, replacement="", details=label)
         except stream.Stopped as stop:
             stopped = stop.judged
             verdict = Verdict(action=stopped.action, judged=(stopped,), answer=_answer_name(reviewer, stopped))
@@ -328,8 +359,10 @@ class Exchange:
             outcome = "blocked" if stopped.action is Action.BLOCK else "refused"
             call.write(stop.out)
             ending = answer.stop(finish=app.finish_reason, replacement=text, details=details)
-        except GuijuError as error:
-            outcome, code, ending = self._broken(error, answer)
+        except ClientLeft:
+            raise
+        except Exception as problem:
+            outcome, code, ending = self._broken(self._error(problem), answer)
         finally:
             counts.active -= 1
             self.count(machine.judged, "output")
@@ -406,6 +439,16 @@ class Exchange:
 
 _FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
+
+
+def _unfit(headers: dict[str, str], stream: bool) -> str:
+    """Why an answer can't be read as what was asked for, "" where it can."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
+        return "its answer is compressed, although that was declined"
+    if stream and headers.get("content-type", "").strip().lower().startswith("application/json"):
+        return "its answer is whole, although a stream was asked for"
+    return ""
 
 
 def _answer_name(reviewer: Any, judged: Judged) -> str:

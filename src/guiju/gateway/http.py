@@ -7,16 +7,24 @@ here: size of head and body, connections, and a client that doesn't read stops i
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import httptools
 
+from guiju.errors import BadRequest, BodyTooLarge, GuijuError, HeadTooLarge
 from guiju.gateway.tasks import spawn
 
+_log = logging.getLogger("guiju.gateway")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ORIGIN = re.compile(rb"^https?://[^/?]*(?=/)", re.IGNORECASE)
+"""Of a target in absolute form, which servers must take too (RFC 9112, 3.2.2)."""
+_LINGER = 5.0
+"""Seconds in which a refused body is still taken in and dropped: a client that is cut off while it sends never reads why."""
 
 Handler = Callable[["Call"], Awaitable[None]]
 
@@ -36,14 +44,14 @@ class Call:
     """One request, and the way to answer it."""
 
     __slots__ = (
-        "_connection", "_state", "body", "headers", "http11", "keep_alive", "method", "path", "query", "started", "too_large",
+        "_connection", "_state", "body", "error", "headers", "http11", "keep_alive", "method", "path", "query", "started",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, method: str, target: bytes, headers: dict[str, str]) -> None:
         self._connection = connection
         self._state = "new"
         self.method = method
-        path, _, query = target.partition(b"?")
+        path, _, query = _ORIGIN.sub(b"", target).partition(b"?")
         self.path = path.decode("ascii", "replace")
         self.query = query.decode("ascii", "replace")
         self.headers = headers
@@ -51,7 +59,8 @@ class Call:
         self.body = b""
         self.keep_alive = True
         self.http11 = True
-        self.too_large = False
+        self.error: GuijuError | None = None
+        """Why the request can't be read; the connection ends with the answer that says so."""
         self.started = 0.0
 
     @property
@@ -128,6 +137,8 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._size = 0
         self._call: Call | None = None
+        self._over = False
+        """Nothing that comes is read any more as a request."""
         self._waiting: deque[Call] = deque()
         self._task: asyncio.Task[None] | None = None
         self.full: asyncio.Future[None] | None = None
@@ -141,7 +152,9 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._server.admit(self):
-            self._refuse(503, b"too many connections")
+            self._over = True
+            self._say(503, b"too many connections")
+            self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
@@ -160,15 +173,26 @@ class Connection(asyncio.Protocol):
         self.full = None
 
     def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400, b"upgrades are not spoken here")
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
         except httptools.HttpParserError as problem:
-            if not self.lost:
-                self._refuse(400, f"malformed request: {problem}".encode())
-        except _TooLarge as problem:
-            self._refuse(problem.status, problem.sentence)
+            cause = problem.__context__
+            known = isinstance(cause, GuijuError)
+            self._refuse(cause if known else BadRequest(field="HTTP", problem=str(problem)))  # type: ignore[arg-type]
+
+    def _decline(self, rest: bytes) -> None:
+        """An offer to speak another protocol (Java's client makes one) is passed over: the request is read without it."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            return self._refuse(BadRequest(field="method", problem="this is no proxy"))
+        kept = [(k, v) for k, v in self._headers.items() if k not in ("upgrade", "connection", "http2-settings")]
+        fields = "".join(f"{name}: {value}\r\n" for name, value in [*kept, ("connection", "close")]).encode("latin-1")
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self._target, fields, rest))
 
     # --- httptools --------------------------------------------------------------------------------
 
@@ -188,50 +212,72 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         headers = self._headers
-        if "transfer-encoding" in headers and "content-length" in headers:
-            raise _TooLarge(400, b"content-length and transfer-encoding together")
+        if self._parser.should_upgrade():
+            return
         call = Call(self, self._parser.get_method().decode("ascii", "replace"), self._target, headers)
         call.keep_alive = self._parser.should_keep_alive()
         call.http11 = self._parser.get_http_version() != "1.0"
         call.started = self._loop.time()
         self._call = call
-        if (
-            headers.get("content-length", "0").isdigit()
-            and int(headers.get("content-length", "0")) > self._server.limits.body
-        ):
-            call.too_large = True
-        if headers.get("expect", "").lower() == "100-continue" and not call.too_large:
+        if int(headers.get("content-length", "0")) > self._server.limits.body:
+            self._too_large(call)
+        elif headers.get("expect", "").lower() == "100-continue":
             self.send(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        call = self._call
         self._size += len(body)
-        if call is not None and self._size > self._server.limits.body:
-            call.too_large = True
-        if call is not None and not call.too_large:
+        limit, call = self._server.limits.body, self._call
+        if self._size > 4 * limit:
+            self._over, self._call = True, None
+            if self._task is None:
+                self.close()
+        elif self._size <= limit:
             self._pieces.append(body)
-        elif self._size > 4 * self._server.limits.body:
-            raise _TooLarge(413, b"the body is too large")
+        elif call is not None and call.error is None:
+            self._too_large(call)
+
+    def _too_large(self, call: Call) -> None:
+        """Answered before its body has come: who waits for a `100 Continue` would wait for ever."""
+        call.error = BodyTooLarge(limit=self._server.limits.body)
+        call.keep_alive = False
+        self._pieces = []
+        self._take(call)
 
     def on_message_complete(self) -> None:
-        call = self._call
+        call, self._call = self._call, None
         if call is None:
             return
-        call.body = b"" if call.too_large else b"".join(self._pieces)
-        self._pieces, self._call = [], None
-        if self._task is None:
-            self._begin(call)
-        else:  # pipelined: later
-            self._waiting.append(call)
-            if self._transport is not None:
-                self._transport.pause_reading()
+        if call.error is not None:  # taken already; now its body has come to an end
+            self._over = True
+            if self._task is None:
+                self.close()
+            return
+        call.body, self._pieces = b"".join(self._pieces), []
+        self._take(call)
 
     def _grow(self, size: int) -> None:
         self._head_size += size
         if self._head_size > self._server.limits.head:
-            raise _TooLarge(431, b"the head is too large")
+            raise HeadTooLarge(limit=self._server.limits.head)
 
     # --- one call after the other -------------------------------------------------------------------
+
+    def _take(self, call: Call) -> None:
+        if self._task is None:
+            self._begin(call)
+        else:  # pipelined: later
+            self._waiting.append(call)
+            if self._transport is not None and call.error is None:
+                self._transport.pause_reading()
+
+    def _refuse(self, error: GuijuError) -> None:
+        """What came can't be read: said in its turn, after the answers that are owed, and the connection ends with it."""
+        self._over, self._call = True, None
+        if self.lost:
+            return
+        call = Call(self, "", b"", {})
+        call.error, call.keep_alive = error, False
+        self._take(call)
 
     def _begin(self, call: Call) -> None:
         self._task = spawn(self._serve(call), "call")
@@ -241,12 +287,21 @@ class Connection(asyncio.Protocol):
             await self._server.handler(call)
         except ClientLeft:
             return
+        except Exception:  # the handler answers for its own; this is for what it couldn't: nobody is left waiting
+            _log.exception("call=%s %s failed", call.method, call.path)
+            call.keep_alive = False
+            if not call.begun:
+                self._say(500, b"internal error")
         finally:
             self._task = None
             if call._state == "streaming":
                 call.abort()
         if not call.keep_alive or self._server.closing:
-            self.close()
+            if self._call is not None and self._transport is not None:  # its body is still coming
+                self._transport.write_eof()
+                self._loop.call_later(_LINGER, self.close)
+            else:
+                self.close()
         elif self._waiting:
             self._begin(self._waiting.popleft())
             if not self._waiting and self._transport is not None:
@@ -268,17 +323,10 @@ class Connection(asyncio.Protocol):
         """Whether no call is being answered."""
         return self._task is None
 
-    def _refuse(self, status: int, sentence: bytes) -> None:
-        if self._transport is not None:
+    def _say(self, status: int, sentence: bytes) -> None:
+        if self._transport is not None and not self.lost:
             head = b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self._transport.write(head % (status, _REASONS.get(status, b""), len(sentence)) + sentence)
-            self._transport.close()
-
-
-class _TooLarge(Exception):
-    def __init__(self, status: int, sentence: bytes) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
 
 
 class Server:

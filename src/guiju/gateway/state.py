@@ -24,6 +24,8 @@ from guiju.ledger.seal import pseudonym
 from guiju.review.judge import combine
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Verdict
+from guiju.wire import faults
+from guiju.wire.strings import UNREADABLE
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
@@ -143,18 +145,16 @@ class Gateway:
             self.journal.append(entry).add_done_callback(_seen)
 
     async def refused_by_upstream(self, reply: Reply, upstream: str) -> None:
-        """An upstream's error as ours. Its text stays here: an error message is text too, and nobody reviewed it.
+        """An upstream's error as ours.
 
         Raises: UpstreamRefused, always.
         """
         body = await reply.read_all(65_536)
         try:
             found = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             found = None
-        inner = found.get("error") if isinstance(found, dict) else None
-        kind = str(inner.get("code") or inner.get("type") or "") if isinstance(inner, dict) else ""
-        error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=kind or "it gave no reason")
+        error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=faults.kind_of(found))
         status = reply.status if 400 <= reply.status < 500 else 502
         error.status = _UPSTREAM_STATUS.get(reply.status, status)  # type: ignore[misc]
         raise error

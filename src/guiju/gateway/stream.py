@@ -50,12 +50,12 @@ class Relay:
     ) -> None:
         self.answer = answer
         self.gates: dict[str, Holdback] = {}
+        self.alone: list[tuple[str, Holdback]] = []
+        """Strings in which something was found that were judged by themselves."""
         self._make_gate = make_gate
         self._label = {} if label is None else label
         self._says: set[str] = set()
         """Channels before or after which the notice may stand."""
-        self._names: set[str] = set()
-        """Channels of names: an event of its own can't carry one."""
         self._begin = notice.beginning(language) if place == "begin" and notices else ""
         self._end = notice.end(language) if place == "end" and notices else ""
         self._noticed: set[str] = set()
@@ -78,16 +78,30 @@ class Relay:
         final = b""
         for event in events:
             released: dict[str, str] = {}
-            for channel, text, form, says in event.texts:
-                gate = self.gates.get(channel)
-                if gate is None:
-                    gate = self._open(channel, form, says=says)
-                piece = gate.feed(text)
+            for channel, text, form, reading, says in event.texts:
+                alone: list[Judged] = []
+                if reading != "on":
+                    whole = self._make_gate(form)
+                    piece = whole.feed(text) + whole.close()
+                    alone = whole.judged
+                if reading == "alone":
+                    if alone:
+                        self.alone.append((channel, whole))
+                    if whole.ended:
+                        self._stop(whole, released, out)
+                else:
+                    gate = self.gates.get(channel)
+                    if gate is None:
+                        gate = self.gates[channel] = self._make_gate(form)
+                        if says:
+                            self._says.add(channel)
+                    piece = gate.feed(text, alone)
+                    if gate.ended:
+                        released[channel] = released.get(channel, "") + piece
+                        self._stop(gate, released, out)
                 released[channel] = released[channel] + piece if channel in released else piece
-                if gate.ended:
-                    self._stop(gate, released, out)
             if event.ends:
-                self._finish(event, released, out)
+                self._finish(event.ends, released, out)
             if released:
                 for channel, piece in released.items():
                     if piece:
@@ -99,18 +113,10 @@ class Relay:
                 out.append(written)
         return b"".join(out), final
 
-    def _open(self, channel: str, form: Form, *, says: bool) -> Holdback:
-        if says:
-            self._says.add(channel)
-        if form == "name":
-            self._names.add(channel)
-        gate = self.gates[channel] = self._make_gate(form)
-        return gate
-
-    def _finish(self, event: Event, released: dict[str, str], out: list[bytes]) -> None:
+    def _finish(self, ends: tuple[str, ...], released: dict[str, str], out: list[bytes]) -> None:
         """Channels that are complete: what they still hold is decided, and leaves before the event's own ending."""
         for channel, gate in self.gates.items():
-            if not any(channel == e or (channel.startswith(e) and (not e or e.endswith("."))) for e in event.ends):
+            if gate.closed or not any(channel.startswith(end) for end in ends):
                 continue
             tail = gate.close()
             if gate.ended:
@@ -133,20 +139,13 @@ class Relay:
     def flush(self) -> bytes:
         """The upstream ended without its last event: what is still held is decided. Raises: Stopped."""
         out: list[bytes] = []
-        for channel, gate in self.gates.items():
-            tail = gate.close()
-            if gate.ended:
-                self._stop(gate, {channel: tail}, out)
-            if gate.insertions:
-                self._label["action"] = str(Action.MASK)
-            if tail:
-                out.append(self.answer.more(channel, self._deliver(channel, tail)))
+        self._finish(("",), {}, out)
         return b"".join(out)
 
     def _stop(self, gate: Holdback, released: dict[str, str], out: list[bytes]) -> None:
         """What was safe leaves; then nothing more."""
         for channel, piece in released.items():
-            if piece and channel not in self._names:
+            if piece and channel in self.gates:
                 out.append(self.answer.more(channel, self._deliver(channel, piece)))
         assert gate.stopped is not None
         raise Stopped(gate.stopped, b"".join(out))
@@ -165,13 +164,16 @@ class Relay:
     @property
     def judged(self) -> list[Judged]:
         """Every finding so far, channel by channel."""
-        return [judged for gate in self.gates.values() for judged in gate.judged]
+        return [judged for _, gate in self._all() for judged in gate.judged]
+
+    def _all(self) -> list[tuple[str, Holdback]]:
+        return [*self.gates.items(), *self.alone]
 
     def told(self) -> dict[str, Any]:
         """What was found and served so far: fields of `entries.Closed`, and `contents` to be sealed beside it."""
         masks = [
             entries.Insertion(channel=channel, offset=i.offset, length=i.length, kind="mask", removed=i.removed)
-            for channel, gate in self.gates.items()
+            for channel, gate in self._all()
             for i in gate.insertions
         ]
         notices = [entries.Insertion(channel=c, offset=o, length=n, kind="notice") for c, o, n in self.notices]
@@ -185,7 +187,7 @@ class Relay:
                     action=max((j.action for j in gate.judged), key=lambda action: action.severity),
                     judged=tuple(gate.judged),
                 )
-                for channel, gate in self.gates.items()
+                for channel, gate in self._all()
                 if gate.judged
             ),
             "insertions": tuple(masks + notices),
@@ -206,7 +208,8 @@ async def relay(
     drain: Callable[[], Awaitable[None]],
     overdue: float,
 ) -> bytes:
-    """Carry an answer from upstream to client until its final event, which is returned and not written.
+    """Carry an answer from upstream to client until its final event, which is returned and not written, or until the
+    upstream says that it failed.
 
     Args:
         overdue: seconds after which a held sentence is judged as it stands; 0 where no detector holds sentences.
@@ -233,7 +236,7 @@ async def relay(
             until = 0.0
             write(out)
             await drain()
-        if final or not data:
+        if final or not data or machine.answer.failed:
             return final
 
 

@@ -56,7 +56,7 @@ class Reply(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._complete and self._error is None:
-            if self._head and "content-length" not in self.headers and "transfer-encoding" not in self.headers:
+            if error is None and self._head and not self.headers.keys() & {"content-length", "transfer-encoding"}:
                 self._complete = True  # an answer that ends with its connection
             elif not self._any and self.used:
                 self._error = Stale()
@@ -69,6 +69,9 @@ class Reply(asyncio.Protocol):
         self._wake()
 
     def data_received(self, data: bytes) -> None:
+        if self._complete:  # more than was asked for: whatever it is, the next exchange must not get it
+            self.close()
+            return
         self._any = True
         self.deadline = self._pool.loop.time() + self._pool.idle_timeout
         try:
@@ -86,11 +89,16 @@ class Reply(asyncio.Protocol):
         self.headers[field[0]] = field[1]
 
     def on_headers_complete(self) -> None:
+        if self._complete:  # a second answer to one question
+            self._stays = False
+            return
         self.status = self._parser.get_status_code()
         self._head = self.status >= 200
         self._stays = self._parser.should_keep_alive()  # asked now: after the last byte the parser has forgotten
 
     def on_body(self, body: bytes) -> None:
+        if self._complete:
+            return
         self._chunks.append(body)
         self._waiting_bytes += len(body)
         if self._waiting_bytes > _READ_AHEAD and not self._paused and self._transport is not None:

@@ -101,6 +101,8 @@ class Holdback:
         self._base = 0
         """Source offset at which `_held` begins."""
         self._masks: list[_Mask] = []
+        self._alone: set[tuple[str, int, int]] = set()
+        """What was found in a piece by itself: rule, start, end."""
         self._closed = False
         self._open_mask = ""
         """Rule of the mask that was put in last and goes on, "" where none does."""
@@ -115,12 +117,28 @@ class Holdback:
         """Characters received that have neither been delivered nor taken out."""
         return len(self._held)
 
-    def feed(self, piece: str) -> str:
-        """The next characters of the channel -> what may leave now ("" for ever after a stop)."""
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is taken in."""
+        return self._closed
+
+    def feed(self, piece: str, alone: Sequence[Judged] = ()) -> str:
+        """The next characters of the channel -> what may leave now ("" for ever after a stop).
+
+        Args:
+            alone: what was found in this piece read by itself (form `text` only): acted upon as what the channel's own
+                scanners find, and one with it where both see the same place.
+        """
+        begin = self.received
         self.received += len(piece)
         if self._closed or (self.stopped is not None and not self._observe):
             return ""
         self._held += piece
+        for judged in alone:
+            found = judged.finding
+            found = msgspec.structs.replace(found, start=found.start + begin, end=found.end + begin)
+            self._alone.add((found.rule, found.start, found.end))
+            self._act(msgspec.structs.replace(judged, finding=found))
         readable = piece if self._json is None else self._json.feed(piece)
         canonical = self._canon.feed(readable)
         safe = known = self._canon.length
@@ -164,16 +182,19 @@ class Holdback:
         for found in findings:
             start, end = self._source_span(found.start, found.end)
             judged = self._judge(msgspec.structs.replace(found, start=start, end=end))
-            action = judged.action
-            if action is Action.MASK and (self._form == "name" or self._in_key(start, end)):
+            if judged.action is Action.MASK and (self._form == "name" or self._in_key(start, end)):
                 judged = msgspec.structs.replace(judged, action=Action.BLOCK)
-                action = Action.BLOCK
-            self.judged.append(judged)
-            if action.stops:
-                if self.stopped is None or start < self.stopped.finding.start:
-                    self.stopped = judged
-            elif action is Action.MASK and not self._observe:
-                self._add_mask(judged, start, end)
+            if (found.rule, start, end) not in self._alone:
+                self._act(judged)
+
+    def _act(self, judged: Judged) -> None:
+        found = judged.finding
+        self.judged.append(judged)
+        if judged.action.stops:
+            if self.stopped is None or found.start < self.stopped.finding.start:
+                self.stopped = judged
+        elif judged.action is Action.MASK and not self._observe:
+            self._add_mask(judged, found.start, found.end)
 
     def _add_mask(self, judged: Judged, start: int, end: int) -> None:
         text = self._placeholder(judged, self._held[max(0, start - self._base) : end - self._base])

@@ -204,11 +204,11 @@ class JsonText:
                 self._key_start = self._source + 1
         elif char in "{[":
             self._stack.append(char)
-        elif char in "}]" and self._stack:
+        self._emit_structure(char, out)
+        if char in "}]" and self._stack:
             self._stack.pop()
         if char in '{,":}[]':
             self._key_next = char in "{," and self._stack[-1:] == ["{"]
-        self._emit_structure(char, out)
         return at + 1
 
     def _end_bare(self, out: list[str]) -> None:

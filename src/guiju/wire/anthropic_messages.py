@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from guiju.errors import BadRequest, GuijuError, UpstreamRefused
-from guiju.types import Claim, Form, Media, Path, Segment
+from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse, translate
 from guiju.wire.anthropic_stream import MessagesStream
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_chat import answer_leaves, media_of, read_json, read_leaves, read_upstream, text_field
-from guiju.wire.strings import Places, put
+from guiju.wire.strings import Places, decode, encode, form_of, put
 
 REQUEST = Places(
     listed=frozenset(
@@ -104,8 +102,7 @@ class AnthropicMessages:
                 role = "system" if leaf.path[0] == "system" else ""
                 if leaf.path[0] == "messages":
                     role = str(messages[leaf.path[1]].get("role", ""))  # type: ignore[index]
-                form: Form = leaf.kind if leaf.kind in ("json", "name") else "text"
-                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form))
+                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
         metadata = value.get("metadata")
         user = metadata.get("user_id") if isinstance(metadata, dict) else ""
         return Ask(
@@ -126,11 +123,11 @@ class AnthropicMessages:
 
     def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
         """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
-        body = msgspec.json.decode(ask.raw) if masked else dict(ask.body)
+        body = decode(ask.raw) if masked else dict(ask.body)
         for path, text in masked.items():
             put(body, path, text)
         body["model"] = model
-        return msgspec.json.encode(body if dialect == "anthropic" else translate.request(body))
+        return encode(body if dialect == "anthropic" else translate.request(body))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> MessagesAnswer:
         """See `Dialect.read_answer`."""
@@ -151,7 +148,7 @@ class AnthropicMessages:
             stream = MessagesStream(ask, label=label, allow_opaque=False, translator=None)
             stream.message_id = f"msg_{exchange}"
             return stream.stop(finish=reason, replacement=text, details=label)
-        return msgspec.json.encode(
+        return encode(
             {
                 "id": f"msg_{exchange}",
                 "type": "message",
@@ -214,8 +211,8 @@ class MessagesAnswer:
                     self.withheld.append(leaf.pattern)
                     put(body, leaf.path, "")
                 continue
-            form = "json" if ask.json_mode and leaf.pattern == "content.*.text" else leaf.kind
-            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))  # type: ignore[arg-type]
+            form = "json" if ask.json_mode and leaf.pattern == "content.*.text" else form_of(leaf.kind)
+            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))
         self.usage = usage_of(body.get("usage"))
         self.finish = str(body.get("stop_reason") or "")
         self.content_paths: list[Path] = [
@@ -227,7 +224,7 @@ class MessagesAnswer:
         for path, text in replaced.items():
             put(self._body, path, text)
         self._body["guiju"] = label
-        return msgspec.json.encode(self._body)
+        return encode(self._body)
 
 
 DIALECT = AnthropicMessages()

@@ -10,16 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import msgspec
-
 from guiju.errors import GuijuError
-from guiju.types import Form
+from guiju.types import Form, Path
 from guiju.wire import faults, sse
-from guiju.wire.dialect import Ask, Json, Text, Usage, count
-from guiju.wire.strings import IDENTIFIER, UNREADABLE, Places, leaves, put
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
+from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
+from guiju.wire.strings import IDENTIFIER, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
 
 _TOKENS = (
     "usage.input_tokens", "usage.output_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens",
@@ -59,15 +54,16 @@ _DELTAS = {
     "thinking": ("thinking_delta", "thinking"),
     "arguments": ("input_json_delta", "partial_json"),
 }
-_WHOLE = frozenset(("message_start", "content_block_start", "message_delta", "error"))
-"""Events whose strings are complete; in others they go on in the next event of the kind."""
+_WHOLE = frozenset(("message_start", "content_block_start", "message_delta"))
+"""Events whose strings are complete; in others they may go on in the next event of the kind."""
 
 
 class Translator(Protocol):
     """Another dialect's bytes -> events of this one."""
 
     withheld: list[str]
-    """See `AnswerStream.withheld`."""
+    failed: str
+    """See `AnswerStream`."""
 
     def feed(self, data: bytes) -> list[Json]:
         """Bytes -> events."""
@@ -81,18 +77,32 @@ class Translator(Protocol):
 class MessagesEvent:
     """One event; see `Event`."""
 
-    __slots__ = ("_places", "_stream", "body", "ends", "final", "texts")
+    __slots__ = ("_numbers", "_places", "_stream", "body", "ends", "final", "texts")
 
     def __init__(self, stream: MessagesStream, body: Json) -> None:
         self._stream, self.body = stream, body
         self.texts: list[Text] = []
-        self._places: dict[str, tuple[Any, ...]] = {}
+        self._places: dict[str, Path] = {}
+        self._numbers: dict[str, str] = {}
+        """Channels whose place holds a number, and how it reads: it stays one where nothing is hidden of it."""
         self.ends: tuple[str, ...] = ()
         self.final = False
 
-    def add(self, channel: str, text: str, form: Form, path: tuple[Any, ...], *, says: bool = False) -> None:
+    def add(
+        self,
+        channel: str,
+        text: str,
+        form: Form,
+        path: Path,
+        reading: Reading,
+        *,
+        says: bool = False,
+        number: bool = False,
+    ) -> None:
         """A string of this event."""
-        self.texts.append(Text(channel, text, form, says))
+        self.texts.append(Text(channel, text, form, reading, says))
+        if number:
+            self._numbers[channel] = text
         if channel in self._places:  # the same place twice in one event: it leaves once
             put(self.body, path, "")
         else:
@@ -103,9 +113,10 @@ class MessagesEvent:
         left = False
         for channel, path in self._places.items():
             out = released.get(channel, "")
-            put(self.body, path, out)
+            if out != self._numbers.get(channel):
+                put(self.body, path, out)
             left = left or bool(out)
-        if self.texts and not left and self.body.get("type") == "content_block_delta":
+        if self._places and not left and self.body.get("type") == "content_block_delta":
             return b""
         return self._stream.event(self.body)
 
@@ -124,9 +135,13 @@ class MessagesStream:
         if translator is not None:
             translator.withheld = self.withheld
         self.done = False
+        self.failed = ""
         self._started = False
         self._text: Form = "json" if ask.json_mode else "text"
-        self._wholes = 0
+        self._keys: set[str] = set()
+        """Unknown keys that have been judged: each once."""
+        self._homes: dict[str, tuple[Json, Path]] = {}
+        """Where a channel's text stands: an event without any other text, and the way in it."""
         self._open: int | None = None
         self._next = 0
         self._closed: set[int] = set()
@@ -136,29 +151,40 @@ class MessagesStream:
         if self._translator is not None:
             bodies: list[Any] = self._translator.feed(data)
         else:
-            bodies = [self._json(event.data) for event in self._sse.feed(data)]
-        return (event for body in bodies if (event := self._read(body)) is not None)
+            bodies = [self._json(event) for event in self._sse.feed(data)]
+        return self._events(bodies)
 
     def close(self) -> Iterator[MessagesEvent]:
         """See `AnswerStream.close`."""
         if self._translator is not None:
             bodies: list[Any] = self._translator.close()
         else:
-            bodies = [self._json(event.data) for event in self._sse.close()]
-        return (event for body in bodies if (event := self._read(body)) is not None)
+            bodies = [self._json(event) for event in self._sse.close()]
+        return self._events(bodies)
 
-    def _json(self, data: bytes) -> Any:
+    def _events(self, bodies: list[Any]) -> Iterator[MessagesEvent]:
+        yield from (event for body in bodies if (event := self._read(body)) is not None)
+        if self._translator is not None:
+            self.failed = self._translator.failed
+
+    def _json(self, event: sse.Sse) -> Any:
         try:
-            return _decode(data)
+            body = decode_answer(event.data)
         except UNREADABLE:
             return None
+        if isinstance(body, dict):
+            body.setdefault("type", event.event)
+        return body
 
     def _read(self, body: Any) -> MessagesEvent | None:
-        if self.done:
+        if self.done or self.failed:
             return None
         kind = body.get("type") if isinstance(body, dict) else None
         if not isinstance(kind, str) or not IDENTIFIER.fullmatch(kind):
             self.withheld.append("event")
+            return None
+        if kind == "error":
+            self.failed = faults.kind_of(body)
             return None
         event = MessagesEvent(self, body)
         block = body.get("index") if type(body.get("index")) is int else None
@@ -214,30 +240,31 @@ class MessagesStream:
 
     def _texts(self, event: MessagesEvent, block: int | None) -> None:
         delta = event.body.get("delta")
-        whole = event.body["type"] in _WHOLE or (isinstance(delta, dict) and delta.get("type") == "citations_delta")
+        kind = str(event.body["type"])
+        whole = kind in _WHOLE or (isinstance(delta, dict) and delta.get("type") == "citations_delta")
         home = "x" if block is None else str(block)
-        if whole:
-            self._wholes += 1
-            home += f".{self._wholes}"
+        if kind not in ("content_block_start", "content_block_delta"):
+            home += "." + kind
         for leaf in leaves(event.body, EVENT):
             if leaf.kind == "opaque":
                 if not self._allow_opaque:
                     self.withheld.append(leaf.pattern)
                     put(event.body, leaf.path, "")
                 continue
-            if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now, once for all
-                channel = f"x.{leaf.text}#key"
-                event.texts.append(Text(channel, leaf.text, "name"))
-                event.ends += (channel,)
+            if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now
+                if leaf.text not in self._keys:
+                    self._keys.add(leaf.text)
+                    event.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
-            form: Form = leaf.kind if leaf.kind in ("json", "name") else "text"
             known = _CHANNELS.get(leaf.pattern) if block is not None else None
-            if known == "text":
-                form = self._text
+            form = self._text if known == "text" else form_of(leaf.kind)
             channel = f"{block}.{known}" if known else f"{home}." + ".".join(map(str, leaf.path))
-            event.add(channel, leaf.text, form, leaf.path, says=known == "text")
-            if whole and known not in _DELTAS:
-                event.ends += (channel,)
+            alone = leaf.kind in ("number", "name") or leaf.pattern in EVENT.listed or (whole and known not in _DELTAS)
+            if known not in _DELTAS and not alone and channel not in self._homes:
+                self._homes[channel] = (_way(event.body, leaf.path), leaf.path)
+            reading: Reading = "alone" if alone else "on" if known else "both"
+            number = leaf.kind == "number"
+            event.add(channel, leaf.text, form, leaf.path, reading, says=known == "text", number=number)
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -248,16 +275,21 @@ class MessagesStream:
             body["message"]["guiju"] = self._label
         elif kind == "message_delta":
             body["guiju"] = self._label
-        return sse.write(_encode(body), kind)
+        return sse.write(encode(body), kind)
 
     def more(self, channel: str, text: str) -> bytes:
-        """See `AnswerStream.more`. What has no place in an event of its own is not served."""
+        """See `AnswerStream.more`."""
         block, _, rest = channel.partition(".")
-        if rest not in _DELTAS or not block.isdigit():
+        if rest in _DELTAS and block.isdigit():
+            kind, field = _DELTAS[rest]
+            delta = {"type": kind, field: text}
+            return self.event({"type": "content_block_delta", "index": int(block), "delta": delta})
+        if channel not in self._homes:
             self.withheld.append(channel)
             return b""
-        kind, field = _DELTAS[rest]
-        return self.event({"type": "content_block_delta", "index": int(block), "delta": {"type": kind, field: text}})
+        body, way = self._homes[channel]
+        put(body, way, text)
+        return self.event(body)
 
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
         """See `AnswerStream.stop`."""
@@ -298,3 +330,17 @@ class MessagesStream:
         """See `AnswerStream.fault`. After an `error` event the stream is over."""
         self.done = True
         return sse.write(faults.anthropic(error, exchange=exchange, language=language), "error")
+
+
+def _way(body: Any, path: Path) -> Any:
+    """The objects along the way to a text, with their types and nothing else: all other text has left already."""
+    if not path:
+        return ""
+    step, rest = path[0], path[1:]
+    if isinstance(step, int):
+        return [{} for _ in range(step)] + [_way(body[step], rest)]
+    kind, index = body.get("type"), body.get("index")
+    made: Json = {"type": kind} if isinstance(kind, str) and IDENTIFIER.fullmatch(kind) else {}
+    if type(index) is int:
+        made["index"] = index
+    return {**made, step: _way(body[step], rest)}

@@ -11,7 +11,7 @@ non-text is a channel of its own.** An unknown field of an upstream is text unti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -41,6 +41,11 @@ class Ask(msgspec.Struct, kw_only=True):
     """The body's bytes: read once more where something is masked. Never sent: what travels on is what was reviewed."""
 
 
+Reading = Literal["on", "alone", "both"]
+"""How a client may read a string of an event: `on` from the strings of its channel before it (content), `alone` (an
+identifier, a number, a tool's name), or, of a place that the dialect doesn't know, `both`."""
+
+
 class Text(NamedTuple):
     """One string of an event, and the channel it grows."""
 
@@ -48,6 +53,7 @@ class Text(NamedTuple):
     """Stable name: `0.content`, `0.reasoning_content`, `0.tool_calls.1.arguments`, `1.refusal`, `x.some.path`."""
     text: str
     form: Form
+    reading: Reading = "on"
     says: bool = False
     """It is what the answer says to its reader: the notice stands before or after it where the app wants one in the
     text. Settled by a channel's first piece. Its counterpart in a whole answer is `Answer.content_paths`."""
@@ -93,6 +99,8 @@ class AnswerStream(Protocol):
     """Places whose strings could not be followed and were not passed on; `event` for what was no JSON."""
     done: bool
     """The dialect's last event has been read."""
+    failed: str
+    """The upstream broke off with an error of its own: a word for it (faults.kind_of), else ""."""
 
     def feed(self, data: bytes) -> Iterator[Any]:
         """Upstream bytes -> events. What can't be parsed is withheld. Each event is read when it is asked for, so that

@@ -5,6 +5,8 @@ Pure. errors.py defines the errors; `code` is stable and stands in every shape.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from guiju.errors import GuijuError
@@ -52,3 +54,22 @@ def anthropic(error: GuijuError, *, exchange: str, language: str, details: dict[
             "request_id": exchange,
         }
     )
+
+
+_KINDS = frozenset(
+    (
+        "api_error", "authentication_error", "billing_error", "content_filter", "context_length_exceeded",
+        "insufficient_quota", "internal_server_error", "invalid_api_key", "invalid_request_error", "model_not_found",
+        "not_found_error", "overloaded_error", "permission_error", "rate_limit_error", "rate_limit_exceeded",
+        "request_too_large", "server_error", "service_unavailable", "timeout_error", "unsupported_parameter",
+        "unsupported_value",
+    )
+)  # fmt: skip
+
+
+def kind_of(body: Any) -> str:
+    """What an upstream's error says, as far as it is a word that all know. The rest stays inside: an error's sentence is
+    text too, and nobody has reviewed it."""
+    error = body.get("error") if isinstance(body, dict) else None
+    said = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
+    return next((word for word in said if isinstance(word, str) and word in _KINDS), "it gave no reason known here")

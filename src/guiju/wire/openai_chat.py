@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from guiju.errors import BadRequest, GuijuError, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
-from guiju.wire.strings import UNREADABLE, Leaf, Places, leaves, put
+from guiju.wire.probabilities import alternatives, entries_of, tells
+from guiju.wire.strings import UNREADABLE, Leaf, Places, decode, decode_answer, encode, form_of, leaves, put
 
 REQUEST = Places(
     listed=frozenset(
@@ -41,6 +40,7 @@ REQUEST = Places(
         ("messages.*.content.*.image_url.url", "messages.*.content.*.input_audio.data", "messages.*.content.*.file.file_data",
          "messages.*.content.*.file.file_id", "messages.*.content.*.video_url.url", "messages.*.audio.id")
     ),
+    seeds=frozenset(("seed",)),
 )  # fmt: skip
 
 ANSWER = Places(
@@ -79,7 +79,7 @@ def media_of(path: Path, kind: str, value: str) -> Media:
 def read_json(body: bytes) -> Json:
     """A request's body. Raises: BadRequest."""
     try:
-        value = msgspec.json.decode(body)
+        value = decode(body)
     except UNREADABLE as problem:
         raise BadRequest(field="body", problem=f"is not JSON: {problem}") from None
     if not isinstance(value, dict):
@@ -133,7 +133,7 @@ class OpenAiChat:
                 media.append(media_of(leaf.path, _MEDIA.get(str(leaf.path[4:5] and leaf.path[4]), "file"), leaf.text))
             else:
                 role = str(messages[leaf.path[1]].get("role", "")) if leaf.path[0] == "messages" else ""  # type: ignore[index]
-                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=leaf.kind))  # type: ignore[arg-type]
+                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
         wanted = value.get("response_format")
         options = value.get("stream_options") or {}
         if not isinstance(options, dict):
@@ -160,13 +160,13 @@ class OpenAiChat:
 
     def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
         """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
-        body = msgspec.json.decode(ask.raw) if masked else dict(ask.body)
+        body = decode(ask.raw) if masked else dict(ask.body)
         for path, text in masked.items():
             put(body, path, text)
         body["model"] = model
         if ask.stream and not ask.include_usage:  # for our own record; the client doesn't get it
             body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        return msgspec.json.encode(body)
+        return encode(body)
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> ChatAnswer:
         """See `Dialect.read_answer`."""
@@ -188,9 +188,7 @@ class OpenAiChat:
             {"index": i, "message": message, "logprobs": None, "finish_reason": finish} for i in range(ask.choices)
         ]
         usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-        return msgspec.json.encode(
-            {**head, "object": "chat.completion", "choices": choices, "usage": usage, "guiju": label}
-        )
+        return encode({**head, "object": "chat.completion", "choices": choices, "usage": usage, "guiju": label})
 
     def fault(
         self, error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None
@@ -202,7 +200,7 @@ class OpenAiChat:
 def read_upstream(body: bytes) -> Json:
     """An upstream's whole answer. Raises: UpstreamRefused where it is no JSON object."""
     try:
-        value = msgspec.json.decode(body)
+        value = decode_answer(body)
     except UNREADABLE:
         value = None
     if not isinstance(value, dict):
@@ -235,14 +233,16 @@ class ChatAnswer:
         self._body = body
         self.withheld: list[str] = []
         self.segments: list[Segment] = []
+        for number, choice in enumerate(choices):
+            self._probabilities(number, choice)
         for leaf in answer_leaves(_without_logprobs(body), ANSWER):
             if leaf.kind == "opaque":
                 if not allow_opaque:
                     self.withheld.append(leaf.pattern)
                     put(body, leaf.path, None)
                 continue
-            form = "json" if ask.json_mode and leaf.pattern == "choices.*.message.content" else leaf.kind
-            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))  # type: ignore[arg-type]
+            form = "json" if ask.json_mode and leaf.pattern == "choices.*.message.content" else form_of(leaf.kind)
+            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))
         self.usage = usage_of(body.get("usage"))
         self.finish = str(choices[0].get("finish_reason") or "") if choices else ""
         self.content_paths: list[Path] = [
@@ -251,24 +251,33 @@ class ChatAnswer:
             if isinstance(choice.get("message"), dict) and isinstance(choice["message"].get("content"), str)
         ]
 
+    def _probabilities(self, number: int, choice: Json) -> None:
+        """Kept where they say the content once more; the other tokens are reviewed beside it."""
+        found, message = choice.get(LOGPROBS), choice.get("message")
+        content = message.get("content") if isinstance(message, dict) else None
+        if not tells(found, content if isinstance(content, str) else ""):
+            self.withheld.append(f"choices.*.{LOGPROBS}")
+            choice[LOGPROBS] = None
+            return
+        if isinstance(found, dict):
+            choice[LOGPROBS] = {"content": entries_of(found), "refusal": None}
+        if others := alternatives(found):
+            self.segments.append(Segment(path=("choices", number, LOGPROBS), text=others, role="assistant"))
+
     def write(self, replaced: Mapping[Path, str], label: Json) -> bytes:
         """See `Answer.write`. Log probabilities of a touched choice would tell what was hidden: they go."""
         for path, text in replaced.items():
-            put(self._body, path, text)
+            if path[2:] != (LOGPROBS,):
+                put(self._body, path, text)
             if path[0] == "choices":
                 self._body["choices"][path[1]].pop(LOGPROBS, None)
         self._body["guiju"] = label
-        return msgspec.json.encode(self._body)
+        return encode(self._body)
 
 
 def _without_logprobs(body: Json) -> Json:
     """The answer without log probabilities: their tokens are the content's, and leave or go with it."""
-
-    def bare(value: Any) -> Any:
-        return {k: v for k, v in value.items() if k not in ("content", "refusal")} if isinstance(value, dict) else value
-
-    choices = [{k: bare(v) if k == LOGPROBS else v for k, v in choice.items()} for choice in body["choices"]]
-    return {**body, "choices": choices}
+    return {**body, "choices": [{k: v for k, v in choice.items() if k != LOGPROBS} for choice in body["choices"]]}
 
 
 DIALECT = OpenAiChat()

@@ -3,7 +3,7 @@
 Pure. Theory of operation. Nearly every chunk is one choice with a piece of content: `_plain` knows that shape and
 touches nothing else. All other chunks are walked: every string is a channel, an unknown place too. A tool's name comes
 out whole (it is held here until its arguments begin), since half a name can't be judged. Log probabilities leave with
-their characters: they wait here until the content that they belong to has left, and go for good once content was masked.
+their characters (probabilities.py).
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from guiju.errors import GuijuError
 from guiju.types import Form, Path
 from guiju.wire import faults, sse
-from guiju.wire.dialect import Ask, Json, Text, Usage, count
-from guiju.wire.strings import IDENTIFIER, UNREADABLE, Places, leaves, put
-
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
+from guiju.wire.probabilities import Probabilities, alternatives
+from guiju.wire.strings import EPOCH, IDENTIFIER, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
 
 _HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
 _KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -43,24 +39,33 @@ CHUNK = Places(
     opaque=frozenset(("choices.*.delta.audio.data", "choices.*.delta.reasoning.encrypted_content")),
 )
 
+_GROWS = frozenset(
+    "choices.*.delta.content choices.*.delta.refusal choices.*.delta.reasoning_content choices.*.delta.reasoning "
+    "choices.*.delta.tool_calls.*.function.arguments choices.*.delta.function_call.arguments "
+    "choices.*.delta.audio.transcript".split()
+)
+"""Text that is known to go on from chunk to chunk."""
+
 
 class Chunk:
     """One chunk; see `Event`."""
 
-    __slots__ = ("_stream", "body", "ends", "final", "places", "plain", "texts")
+    __slots__ = ("_stream", "body", "ends", "final", "numbers", "places", "plain", "texts")
 
     def __init__(self, stream: ChatStream, body: Json) -> None:
         self._stream, self.body = stream, body
         self.texts: list[Text] = []
         self.places: dict[str, Path] = {}
+        self.numbers: dict[str, str] = {}
+        """Channels whose place holds a number, and how it reads: it stays one where nothing is hidden of it."""
         self.plain = False
         """One choice's content and nothing else."""
         self.ends: tuple[str, ...] = ()
         self.final = False
 
-    def add(self, channel: str, text: str, form: Form, path: Path, *, says: bool = False) -> None:
+    def add(self, channel: str, text: str, form: Form, path: Path, reading: Reading, *, says: bool = False) -> None:
         """A string of this chunk."""
-        self.texts.append(Text(channel, text, form, says))
+        self.texts.append(Text(channel, text, form, reading, says))
         if channel in self.places:  # the same place twice in one chunk: it leaves once
             put(self.body, path, "")
         else:
@@ -84,6 +89,7 @@ class ChatStream:
         self.finish = ""
         self.withheld: list[str] = []
         self.done = False
+        self.failed = ""
         self.head: Json = {}
         """Of the first chunk: what a chunk of our own begins with."""
         self._known: tuple[Any, ...] = ()
@@ -92,7 +98,11 @@ class ChatStream:
         self._seen: set[int] = set()
         self._tools: dict[tuple[int, int], Json] = {}
         """Tool calls whose name isn't complete: what was said of them so far."""
-        self._probabilities: dict[int, _Probabilities] = {}
+        self._named: set[tuple[int, int]] = set()
+        """Tool calls whose name has left."""
+        self._keys: set[str] = set()
+        """Unknown keys that have been judged: each once."""
+        self._probabilities: dict[int, Probabilities] = {}
         self._homes: dict[str, tuple[int | None, Path]] = {}
         """Where a channel's text stands: the choice's index, None outside choices, and the way from there."""
         self._counted = False
@@ -100,31 +110,46 @@ class ChatStream:
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """See `AnswerStream.feed`."""
-        return (chunk for event in self._sse.feed(data) if (chunk := self._read(event)) is not None)
+        return (chunk for event in self._sse.feed(data) for chunk in self._read(event))
 
     def close(self) -> Iterator[Chunk]:
         """See `AnswerStream.close`."""
-        return (chunk for event in self._sse.close() if (chunk := self._read(event)) is not None)
+        yield from (chunk for event in self._sse.close() for chunk in self._read(event))
+        if not self.done and not self.failed:
+            yield from self._open_calls()
 
     # --- reading --------------------------------------------------------------------------------
 
-    def _read(self, event: sse.Sse) -> Chunk | None:
-        if self.done:
-            return None
+    def _read(self, event: sse.Sse) -> Iterator[Chunk]:
+        if self.done or self.failed:
+            return
         if event.data == b"[DONE]":
+            yield from self._open_calls()
             self.done = True
             chunk = Chunk(self, {})
             chunk.final = True
             chunk.ends = ("",)
-            return chunk
+            yield chunk
+            return
         try:
-            body = _decode(event.data)
-            if isinstance(body, dict):
-                return self._plain(body) or self._any(body)
+            body = decode_answer(event.data)
+            if not isinstance(body, dict):
+                self.withheld.append("event")
+            elif event.event == "error" or body.get("error"):
+                self.failed = faults.kind_of(body)
+            elif (found := self._plain(body) or self._any(body)) is not None:
+                yield found
         except UNREADABLE:
-            pass
-        self.withheld.append("event")
-        return None
+            self.withheld.append("event")
+
+    def _open_calls(self) -> Iterator[Chunk]:
+        """Tool calls whose name still waits when the answer ends without a finish reason."""
+        for index in sorted({index for index, _ in self._tools}):
+            choice: Json = {"index": index, "delta": {}, "logprobs": None, "finish_reason": None}
+            chunk = Chunk(self, self._chunk([choice]))
+            self._tool_calls(index, choice["delta"], chunk, finished=True, at=0)
+            self._others(chunk.body, chunk)
+            yield chunk
 
     def _plain(self, body: Json) -> Chunk | None:
         """A chunk with one choice and content alone, and the rest as in the chunk before."""
@@ -157,7 +182,7 @@ class ChatStream:
         channel = f"{index}.content"
         chunk = Chunk(self, body)
         chunk.plain = True
-        chunk.texts.append(Text(channel, content, self._content, True))
+        chunk.texts.append(Text(channel, content, self._content, "on", True))
         return chunk
 
     def _any(self, body: Json) -> Chunk | None:
@@ -182,7 +207,10 @@ class ChatStream:
 
     def _learn(self, body: Json) -> None:
         known = tuple(body.get(name) for name in _KNOWN)
-        if all(k is None or type(k) is int or (isinstance(k, str) and IDENTIFIER.fullmatch(k)) for k in known):
+        if all(
+            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and IDENTIFIER.fullmatch(k))
+            for k in known
+        ):
             self._known = known
             if not self.head:
                 self.head = {k: body[k] for k in ("id", "object", "created", "model") if k in body}
@@ -200,7 +228,7 @@ class ChatStream:
                 self.withheld.append(f"choices.{index}.delta")
             choice["delta"], choice["logprobs"] = {}, None
             return
-        self._hold_probabilities(index, choice, delta)
+        self._hold_probabilities(index, choice, delta, chunk)
         finish = choice.get("finish_reason")
         self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
         if finish is not None:
@@ -222,7 +250,9 @@ class ChatStream:
             function: Json = call["function"] if isinstance(call.get("function"), dict) else {}
             key = (index, which)
             name = function.pop("name", None)
-            if isinstance(name, str) and name:
+            if isinstance(name, str) and name and key in self._named:  # the client would put it behind the one it has
+                self.withheld.append(f"choices.{index}.delta.tool_calls.{which}.name")
+            elif isinstance(name, str) and name:
                 opened = waiting.setdefault(key, {"index": which, "function": {"name": ""}})
                 opened["function"]["name"] += name
                 opened.update({k: v for k, v in call.items() if k not in ("index", "function")})
@@ -235,6 +265,7 @@ class ChatStream:
         for key in sorted(waiting):
             if finished or key[1] in going_on or key[1] < latest:
                 opened = waiting.pop(key)
+                self._named.add(key)
                 self._tools.pop(key, None)
                 later = next((c for c in out if c["index"] == key[1]), None)
                 if later is None:
@@ -242,7 +273,6 @@ class ChatStream:
                 else:
                     opened["function"].update(later["function"])
                     later.update(opened)
-                chunk.ends += (f"{index}.tool_calls.{key[1]}.name",)
         self._tools.update(waiting)
         out.sort(key=lambda c: c["index"])
         if out:
@@ -250,7 +280,7 @@ class ChatStream:
         for number, call in enumerate(out):
             if name := call["function"].get("name"):
                 place = ("choices", at, "delta", "tool_calls", number, "function", "name")
-                chunk.add(f"{index}.tool_calls.{call['index']}.name", name, "name", place)
+                chunk.add(f"{index}.tool_calls.{call['index']}.name", name, "name", place, "alone")
 
     def _others(self, body: Json, chunk: Chunk) -> None:
         """Every string that isn't listed, tool names apart."""
@@ -263,29 +293,31 @@ class ChatStream:
                     self.withheld.append(leaf.pattern)
                     put(body, leaf.path, None)
                 continue
-            if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now, once for all
-                channel = f"x.{leaf.text}#key"
-                chunk.texts.append(Text(channel, leaf.text, "name"))
-                chunk.ends += (channel,)
+            if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now
+                if leaf.text not in self._keys:
+                    self._keys.add(leaf.text)
+                    chunk.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
-            channel, form = self._channel(body, leaf.path, leaf.kind)
+            channel = self._channel(body, leaf.path)
+            whole = leaf.kind in ("number", "name") or leaf.pattern in CHUNK.listed or leaf.path[0] == "usage"
+            if leaf.kind == "number":
+                chunk.numbers[channel] = leaf.text
+            form = self._content if channel.endswith(".content") and leaf.pattern in _GROWS else form_of(leaf.kind)
+            reading: Reading = "alone" if whole else "on" if leaf.pattern in _GROWS else "both"
             says = leaf.path[0] == "choices" and leaf.path[2:] == ("delta", "content")
-            chunk.add(channel, leaf.text, form, leaf.path, says=says)
-            if leaf.path[0] == "usage":
-                chunk.ends += (channel,)
+            chunk.add(channel, leaf.text, form, leaf.path, reading, says=says)
 
-    def _channel(self, body: Json, path: Path, kind: str) -> tuple[str, Form]:
-        form: Form = kind if kind in ("json", "name") else "text"  # type: ignore[assignment]
+    def _channel(self, body: Json, path: Path) -> str:
         if path[0] != "choices":
             channel = "x." + ".".join(map(str, path))
             self._homes[channel] = (None, path)
-            return channel, form
+            return channel
         choice = body["choices"][path[1]]
         index, way = choice.get("index", 0), path[2:]
         if way[:2] == ("delta", "tool_calls"):
             way = (*way[:2], choice["delta"]["tool_calls"][way[2]]["index"], *way[3:])
         if way == ("delta", "content"):
-            channel, form = f"{index}.content", self._content
+            channel = f"{index}.content"
         elif way[:2] == ("delta", "tool_calls") and way[3:] == ("function", "arguments"):
             channel = f"{index}.tool_calls.{way[2]}.arguments"
         elif way[0] == "delta":
@@ -293,19 +325,18 @@ class ChatStream:
         else:
             channel = f"x.choices.{index}." + ".".join(map(str, way))
         self._homes[channel] = (index, way)
-        return channel, form
+        return channel
 
-    def _hold_probabilities(self, index: int, choice: Json, delta: Json) -> None:
+    def _hold_probabilities(self, index: int, choice: Json, delta: Json, chunk: Chunk) -> None:
         found, content = choice.get("logprobs"), delta.get("content")
         if found is None and index not in self._probabilities:
             return
         choice["logprobs"] = None
-        store = self._probabilities.setdefault(index, _Probabilities())
-        entries = (found.get("content") if isinstance(found, dict) else None) or []
-        if not isinstance(entries, list) or (entries and any(delta[k] for k in delta.keys() - _DELTA)):
-            self.withheld.append("choices.*.logprobs")  # of thoughts or arguments: they would tell what still waits
-            entries = []
-        store.take(content if isinstance(content, str) else "", entries)
+        store = self._probabilities.setdefault(index, Probabilities())
+        if not store.take(content if isinstance(content, str) else "", found):
+            self.withheld.append("choices.*.logprobs")
+        elif others := alternatives(found):
+            chunk.texts.append(Text(f"{index}.top_logprobs", others, "text", "alone"))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -320,11 +351,17 @@ class ChatStream:
             return self._event(body, label=False) if out or "role" in delta else b""
         for channel, path in chunk.places.items():
             out = released.get(channel, "")
-            put(body, path, out)
+            if out != chunk.numbers.get(channel):
+                put(body, path, out)
             left = left or bool(out)
+        for text in chunk.texts:
+            if text.channel.endswith(".top_logprobs") and released.get(text.channel) != text.text:
+                self._probabilities[int(text.channel.partition(".")[0])].drop()
         ending = body.get("usage") is not None
         self._counted = self._counted or (ending and not body["choices"])
         for choice in body["choices"]:
+            if store := self._probabilities.get(choice.get("index", 0)):
+                store.admit()
             left = self._release_probabilities(choice, released) or left
             left = left or "role" in choice["delta"] or "tool_calls" in choice["delta"]
             ending = ending or choice.get("finish_reason") is not None
@@ -340,10 +377,10 @@ class ChatStream:
         return bool(entries)
 
     def _event(self, body: Json, *, label: bool) -> bytes:
-        data = _encode(body)
+        data = encode(body)
         if label or not self._labelled:
             self._labelled = True
-            data = data[:-1] + b',"guiju":' + _encode(self._label) + b"}"
+            data = data[:-1] + b',"guiju":' + encode(self._label) + b"}"
         return b"data: " + data + b"\n\n"
 
     def _chunk(self, choices: list[Json], **more: Any) -> Json:
@@ -416,39 +453,3 @@ def _build(into: Any, way: Path, text: str) -> None:
         else:
             into[step] = inner
         into = inner
-
-
-class _Probabilities:
-    """Log probabilities of one choice that wait for their characters."""
-
-    def __init__(self) -> None:
-        self._text = ""
-        """Content received that hasn't been seen to leave."""
-        self._entries: list[tuple[int, Any]] = []
-        """How much of `_text` must have left, and the entry."""
-        self._touched = False
-
-    def take(self, text: str, entries: list[Any]) -> None:
-        """A chunk's content and its entries."""
-        at = len(self._text)
-        self._text += text
-        first, last = (
-            at + 1,
-            max(at + 1, len(self._text)),
-        )  # none leaves without a character; without any it waits for one
-        for entry in entries:
-            token = entry.get("token") if isinstance(entry, dict) else None
-            at = min(last, at + (len(token) if isinstance(token, str) else 0))
-            self._entries.append((max(first, at), entry))
-        if entries:
-            self._entries[-1] = (last, entries[-1])
-
-    def release(self, text: str) -> list[Any]:
-        """This much content leaves: the entries that it covers. None any more once it isn't what was received."""
-        if self._touched or not self._text.startswith(text):
-            self._touched = True
-            return []
-        self._text = self._text[len(text) :]
-        ready = [entry for at, entry in self._entries if at <= len(text)]
-        self._entries = [(at - len(text), entry) for at, entry in self._entries if at > len(text)]
-        return ready

@@ -12,6 +12,8 @@ from typing import NamedTuple
 TYPE = "text/event-stream; charset=utf-8"
 
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n|\r\n\r(?!\n)|\n\r(?!\n)|\r\r\n")
+_LONG = 16_384
+"""Bytes of an unfinished event beyond which it isn't looked through again with each piece."""
 _LINE = re.compile(rb"\r\n|\n|\r")
 
 
@@ -28,11 +30,22 @@ class SseSplitter:
 
     def __init__(self) -> None:
         self._held = b""
+        self._more: list[bytes] = []
+        """Pieces behind a long `_held` in which no event ends: joined once, however many they are."""
+        self._tail = b""
+        """The last bytes of all that, where an ending may have begun."""
         self._begun = False
 
     def feed(self, data: bytes) -> list[Sse]:
         """Bytes that follow those fed before -> the events that they complete."""
-        held = self._held + data
+        if self._more or len(self._held) > _LONG:
+            seen = (self._tail or self._held[-3:]) + data
+            self._tail = seen[-3:]
+            if _END.search(seen) is None:
+                self._more.append(data)
+                return []
+        held = b"".join((self._held, *self._more, data))
+        self._more, self._tail = [], b""
         if not self._begun:
             if len(held) < 3 and b"\xef\xbb\xbf".startswith(held):
                 self._held = held
@@ -50,7 +63,7 @@ class SseSplitter:
 
     def close(self) -> list[Sse]:
         """The stream ended: a last event without its blank line counts too, since servers forget it."""
-        rest, self._held = self._held, b""
+        rest, self._held, self._more = b"".join((self._held, *self._more)), b"", []
         event = _read(rest)
         return [event] if event is not None else []
 

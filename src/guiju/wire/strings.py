@@ -2,32 +2,96 @@
 
 Pure. A dialect lists the places that are no text (`Places`); all others are text, unknown fields too. A listed
 identifier that doesn't look like one is text as well, so that nothing can travel in an `id`. Large numbers count as
-text (a phone number is eleven digits), and so do the keys of objects that the dialect doesn't know.
+text (a phone number is eleven digits), and so do keys of objects that no dialect uses (`KEYS`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from guiju.types import Form, Path
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/@+=\-]{0,200}")
-PLAIN_KEY = re.compile(r"(?!.*[0-9]{5})[A-Za-z_$][A-Za-z0-9_.$\-]{0,63}")
-"""A key that is a program's word: no text, nothing to hide in."""
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+IDENTIFIER = re.compile(r"(?!.*@.*\.)(?!.*(?:[0-9][-.]?){11})[A-Za-z0-9_.:/@+=\-]{0,200}")
+"""What may stand in a place that is no text: a program's word, in which there is neither an address nor a long number."""
+KEYS = frozenset(
+    # what the dialects and their usual relatives say
+    "$defs $ref $schema accepted_prediction_tokens additionalProperties allOf annotations anyOf arguments assistant audio "
+    "audio_tokens bytes cache_control cache_creation cache_creation_input_tokens cache_read_input_tokens cached_tokens "
+    "choices citation citations cited_text code completion completion_tokens completion_tokens_details const container "
+    "content content_block content_filter_results context_management created custom data default definitions delta "
+    "description detail details disable_parallel_tool_use document_index document_title effort encrypted_content "
+    "encrypted_index end_block_index end_char_index end_index end_page_number enum ephemeral_1h_input_tokens "
+    "ephemeral_5m_input_tokens error examples exclusiveMaximum exclusiveMinimum expires_at extra_body file file_data "
+    "file_id filename finish_reason format frequency_penalty function function_call functions id image_url include_usage "
+    "index input input_audio input_json input_schema input_tokens is_error items json_schema logit_bias logprob logprobs "
+    "matched_stop max_completion_tokens max_tokens maxItems maxLength maximum media_type message messages metadata minItems "
+    "minLength minimum min_p modalities mode model n name native_finish_reason not nullable object obfuscation oneOf output "
+    "output_config output_format output_tokens parallel_tool_calls parameters partial_json pattern patternProperties "
+    "prediction prefix presence_penalty prompt prompt_cache_key prompt_filter_results prompt_logprobs prompt_tokens "
+    "prompt_tokens_details properties provider reasoning reasoning_content reasoning_details reasoning_effort "
+    "reasoning_tokens redacted_thinking refusal rejected_prediction_tokens repetition_penalty required response_format role "
+    "safety_identifier schema seed server_tool_use service_tier signature source speed start_block_index start_char_index "
+    "start_index start_page_number stop stop_reason stop_sequence stop_sequences store stream stream_options strict summary "
+    "system system_fingerprint temperature text thinking timings title token token_ids tokens tool_call_id tool_calls "
+    "tool_choice tool_use_id tools top_k top_logprobs top_p total_tokens type uniqueItems url url_citation usage user "
+    "user_id verbosity video_url voice web_search_options web_search_requests x_groq".split()
+)
+"""Keys of objects that are a dialect's own words: no text. All others are."""
+_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+"""Escapes in JSON source; the group is half a surrogate pair that stands alone."""
 LARGE = 9_999_999
 """Numbers beyond this count as text."""
+EPOCH = 9_999_999_999
+"""In a listed place (a time, a count of tokens) those beyond this."""
+_LONGEST_NUMBER = 60
+"""Digits; nothing that a detector knows is longer."""
 DEEPEST = 200
 """Objects and lists inside each other; no body that is meant to be read goes deeper."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading JSON raises: it is none, or goes too deep."""
 
-Kind = Literal["text", "json", "name", "listed", "opaque"]
+Kind = Literal["text", "json", "name", "number", "listed", "opaque"]
+"""`listed` is of a place; a leaf that stands in one and is no identifier is `text`."""
+
+
+def decode(data: bytes) -> Any:
+    """JSON -> value; numbers keep what they say, however many digits that takes.
+
+    Raises: UNREADABLE.
+    """
+    return _decode(data)
+
+
+def encode(value: Any) -> bytes:
+    """Value -> JSON."""
+    return _encode(value)
+
+
+def decode_answer(data: bytes) -> Any:
+    """The same of an upstream, which may say what JSON allows and nobody can read: half a surrogate pair becomes U+FFFD.
+
+    Raises: UNREADABLE.
+    """
+    try:
+        return _decode(data)
+    except msgspec.DecodeError:
+        return _decode(_SURROGATE.sub(lambda found: b"\\ufffd" if found[1] else found[0], data))
+
+
+def form_of(kind: Kind) -> Form:
+    """How the text of a leaf is reviewed."""
+    return kind if kind in ("json", "name") else "text"
 
 
 class Places(NamedTuple):
@@ -39,6 +103,8 @@ class Places(NamedTuple):
     """Text that is read in another form than as it is."""
     opaque: frozenset[str]
     """Encrypted or binary: can't be followed."""
+    seeds: frozenset[str] = frozenset()
+    """Numbers that a program drew: none is text, however large."""
 
     def kind(self, pattern: str) -> Kind:
         """How the string at this place is read."""
@@ -75,7 +141,7 @@ def _walk(value: Any, places: Places, path: Path, pattern: str, found: list[Leaf
     elif kind is dict:
         for key, inner in value.items():
             below = f"{pattern}.{key}" if pattern else key
-            if not _plain(key):
+            if key not in KEYS:
                 found.append(Leaf((*path, key), below + "#key", key, "name"))
             if inner is not None:
                 _walk(inner, places, (*path, key), below, found)
@@ -83,13 +149,20 @@ def _walk(value: Any, places: Places, path: Path, pattern: str, found: list[Leaf
         below = pattern + ".*"
         for number, inner in enumerate(value):
             _walk(inner, places, (*path, number), below, found)
-    elif (kind is int or kind is float) and abs(value) > LARGE and places.kind(pattern) == "text":
-        found.append(Leaf(path, pattern, str(value), "text"))
+    elif (
+        (kind is int or kind is Decimal or kind is float)
+        and abs(value) > (EPOCH if pattern in places.listed else LARGE)
+        and pattern not in places.seeds
+    ):
+        found.append(Leaf(path, pattern, _digits(value), "number"))
 
 
-@lru_cache(4096)
-def _plain(key: str) -> bool:
-    return PLAIN_KEY.fullmatch(key) is not None
+def _digits(value: int | float | Decimal) -> str:
+    """A number as a person reads it: a telephone number is one in `1.3812345678e10` too."""
+    exact = Decimal(value)
+    if exact.adjusted() > _LONGEST_NUMBER:
+        return str(exact)
+    return f"{exact.to_integral_value() if exact == exact.to_integral_value() else exact:f}"
 
 
 def put(value: Any, path: Path, text: str | None) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from guiju.errors import BadRequest, UpstreamRefused
-from guiju.wire import sse
+from guiju.wire import faults, sse
 from guiju.wire.dialect import Json, count
-from guiju.wire.strings import UNREADABLE
+from guiju.wire.strings import UNREADABLE, decode, decode_answer, encode
 
 _FINISH = {
     "stop": "end_turn",
@@ -79,7 +77,7 @@ def _message(message: Json, place: str) -> list[Json]:
         elif kind in ("image", "document"):
             parts.append(_medium(block, f"{place}.content.{number}"))
         elif kind == "tool_use":
-            arguments = msgspec.json.encode(block.get("input") or {}).decode()
+            arguments = encode(block.get("input") or {}).decode()
             calls.append(
                 {
                     "id": block.get("id"),
@@ -166,7 +164,11 @@ def answer(body: Json, model: str) -> Json:
         content.append({"type": "text", "text": text})
     for call in _objects(message.get("tool_calls")):
         function = _object(call.get("function"))
-        made = {"id": call.get("id"), "name": function.get("name"), "input": _input(function.get("arguments"))}
+        made = {
+            "id": _text(call.get("id")) or f"toolu_{len(content)}",
+            "name": function.get("name"),
+            "input": _input(function.get("arguments")),
+        }
         content.append({"type": "tool_use", **made})
     usage = _object(body.get("usage"))
     return {
@@ -175,7 +177,7 @@ def answer(body: Json, model: str) -> Json:
         "role": "assistant",
         "model": model,
         "content": content,
-        "stop_reason": _FINISH.get(str(choices[0].get("finish_reason")), "end_turn"),
+        "stop_reason": _reason(choices[0].get("finish_reason"), any(b["type"] == "tool_use" for b in content)),
         "stop_sequence": None,
         "usage": _usage(usage),
     }
@@ -186,10 +188,16 @@ def _input(arguments: Any) -> Json:
     value = arguments
     if isinstance(arguments, str):
         try:
-            value = msgspec.json.decode(arguments or "{}")
+            value = decode(arguments.encode() or b"{}")
         except UNREADABLE:
             value = None
     return value if isinstance(value, dict) else {"arguments": arguments} if arguments else {}
+
+
+def _reason(finish: Any, called: bool) -> str:
+    """Why it ended. Some servers say `stop` after a tool call too, and whoever waits for `tool_use` would never call it."""
+    reason = _FINISH.get(str(finish), "end_turn")
+    return "tool_use" if called and reason == "end_turn" else reason
 
 
 def _object(value: Any) -> Json:
@@ -221,6 +229,7 @@ class StreamTranslator:
         self._model = model
         self._sse = sse.SseSplitter()
         self.withheld: list[str] = []
+        self.failed = ""
         self._started = False
         self._block = -1
         self._kind = ""
@@ -237,30 +246,33 @@ class StreamTranslator:
         """See `Translator.feed`."""
         out: list[Json] = []
         for event in self._sse.feed(data):
-            self._event(event.data, out)
+            self._event(event.event, event.data, out)
         return out
 
     def close(self) -> list[Json]:
         """See `Translator.close`."""
         out: list[Json] = []
         for event in self._sse.close():
-            self._event(event.data, out)
-        if self._finish and not self._ended:  # all was said, only `[DONE]` wasn't
+            self._event(event.event, event.data, out)
+        if self._finish and not self._ended and not self.failed:  # all was said, only `[DONE]` wasn't
             self._end(out)
         return out
 
-    def _event(self, data: bytes, out: list[Json]) -> None:
-        if self._ended:
+    def _event(self, name: str, data: bytes, out: list[Json]) -> None:
+        if self._ended or self.failed:
             return
         if data == b"[DONE]":
             self._end(out)
             return
         try:
-            body = msgspec.json.decode(data)
+            body = decode_answer(data)
         except UNREADABLE:
             body = None
         if not isinstance(body, dict):
             self.withheld.append("event")
+            return
+        if name == "error" or body.get("error"):
+            self.failed = faults.kind_of(body)
             return
         if not self._started:
             self._started = True
@@ -344,6 +356,6 @@ class StreamTranslator:
         self._ended = True
         self._flush_names(out)
         self._leave(out)
-        ended = {"stop_reason": _FINISH.get(self._finish, "end_turn"), "stop_sequence": None}
+        ended = {"stop_reason": _reason(self._finish, bool(self._called)), "stop_sequence": None}
         out.append({"type": "message_delta", "delta": ended, "usage": self._usage})
         out.append({"type": "message_stop"})

@@ -1,0 +1,266 @@
+"""What a whole Guiju can't be made to do: failures of its own, upstreams that break HTTP, clients that bend it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from guiju.gateway.http import Limits
+from guiju.review.sentence import SentenceDetector
+from inside import CUT, JSON, KEY, SSE, Inside, body_of, receive, request, status_of
+
+PHONE = "13912345678"
+DONE = b"data: [DONE]\n\n"
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+
+
+def chunk(delta: dict, finish: str | None = None, **more) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return b"data: " + json.dumps({"id": "c1", "model": "m", "choices": [choice], **more}).encode() + b"\n\n"
+
+
+def whole(content: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    return JSON + json.dumps({"choices": [choice]}).encode()
+
+
+def fails(sentence: str) -> list:
+    if "boom" in sentence:
+        raise ValueError(sentence)
+    return []
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    broken = SentenceDetector("broken", frozenset({"P.attack"}), fails)
+    limits = Limits(head=4096, body=20_000)
+    with Inside(tmp_path_factory.mktemp("inside"), limits=limits, detectors=[broken]) as running:
+        yield running
+
+
+# --- failures of our own --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, "/v1/moderations"])
+def test_a_failure_that_nobody_thought_of_is_answered_at_once(inside: Inside, path: str):
+    began = time.monotonic()
+    answer = inside.ask(path, messages=[{"role": "user", "content": "boom"}], input="boom")
+    assert time.monotonic() - began < 2
+    assert status_of(answer) == 500
+    assert b"x-guiju-exchange: ex_" in answer
+    error = json.loads(body_of(answer))["error"]
+    assert error["code"] == "internal_error"
+    assert error["type"] == ("api_error" if path == MESSAGES else "server_error")
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+def test_a_failure_in_review_of_an_answer_serves_nothing_and_is_recorded(inside: Inside, path: str):
+    inside.says = [whole("boom")]
+    assert status_of(inside.ask(path)) == 500
+    assert (inside.closed().outcome, inside.closed().code) == ("our_error", "internal_error")
+    inside.says = [SSE, chunk({"content": "boom。"}), chunk({}, "stop"), DONE]
+    answer = body_of(inside.ask(path, stream=True))
+    assert b"internal_error" in answer
+    assert b"boom" not in answer
+    assert (inside.closed().outcome, inside.closed().code) == ("our_error", "internal_error")
+
+
+# --- upstreams ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("end", [CUT, b"", b'data: {"error": {"message": "call 13912345678"}}\n\n'])
+def test_an_upstream_that_breaks_off_is_told_and_recorded(inside: Inside, path: str, end):
+    inside.says = [SSE, chunk({"content": "好的。"}), 0.05, end]
+    answer = body_of(inside.ask(path, stream=True))
+    assert b'"upstream_' in answer
+    assert PHONE.encode() not in answer
+    assert b"end_turn" not in answer
+    assert inside.closed().outcome == "upstream_error"
+
+
+def test_a_stream_without_its_last_event_is_whole_once_its_reason_was_given(inside: Inside):
+    inside.says = [SSE, chunk({"content": "好的。"}), chunk({}, "stop")]
+    assert body_of(inside.ask(stream=True)).endswith(DONE)
+    assert inside.closed().outcome == "served"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        whole("好的。"),
+        SSE.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n") + b"\x1f\x8b",
+        b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"
+        + b'{"error": {"message": "m", "code": "call 13912345678"}}',
+    ],
+)
+def test_an_answer_of_another_kind_than_asked_for_is_an_error_before_anything_is_served(inside: Inside, said: bytes):
+    inside.says = [said]
+    answer = inside.ask(stream=True)
+    assert status_of(answer) in (400, 502)
+    assert PHONE.encode() not in answer
+    assert inside.closed().outcome == "upstream_error"
+
+
+def test_a_second_answer_of_an_upstream_reaches_nobody(inside: Inside):
+    one = json.dumps({"choices": [{"index": 0, "message": {"content": "one"}, "finish_reason": "stop"}]}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(one)
+    inside.says = [head + one + head + one.replace(b"one", b"two"), 0.3]
+    assert b"one" in inside.ask()
+    inside.says = [head + one.replace(b"one", b"six")]
+    assert b"six" in inside.ask()
+
+
+def test_a_client_that_leaves_ends_its_upstream(inside: Inside):
+    before = inside.left
+    inside.says = [SSE, *[chunk({"content": "好"}), 0.05] * 100]
+    body = json.dumps({"model": "openai", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    inside.send(request(CHAT, body), until=b"data: ")
+    deadline = time.monotonic() + 3
+    while inside.left == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert inside.closed().outcome == "client_left"
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcde",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: +5\r\n\r\nabcde",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: b\r\n c: d\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length : 5\r\n\r\nabcde",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: b\0c\r\n\r\n",
+        b"GET /caf\xe9 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\nhost: x\n\n",
+        b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n",
+    ],
+)
+def test_what_two_servers_could_read_in_two_ways_is_refused(inside: Inside, head: bytes):
+    answer = inside.send(head)
+    assert status_of(answer) == 400
+    assert b"x-guiju-exchange: ex_" in answer
+    assert b"connection: close" in answer
+
+
+def test_what_cannot_be_read_is_said_after_the_answers_that_are_owed(inside: Inside):
+    inside.says = [SSE, chunk({"content": "好"}), 0.2, chunk({}, "stop"), DONE]
+    body = json.dumps({"model": "openai", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    asked = request(CHAT, body).replace(b"connection: close\r\n", b"")
+    answer = inside.send(asked + b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nBLAH\r\n\r\n")
+    stream, alive, refused = answer.split(b"HTTP/1.1 ")[1:]
+    assert stream.startswith(b"200")
+    assert stream.endswith(DONE + b"\r\n0\r\n\r\n")
+    assert b'"alive"' in alive
+    assert refused.startswith(b"400")
+
+
+@pytest.mark.parametrize("expect", [b"", b"expect: 100-continue\r\n"])
+def test_a_body_that_is_too_large_is_refused_before_it_has_come(inside: Inside, expect: bytes):
+    head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n%bcontent-length: 60000\r\n\r\n" % expect
+    with socket.create_connection(("127.0.0.1", inside.port)) as sock:
+        sock.sendall(head)
+        answer = receive(sock, until=b"}}")
+        assert status_of(answer) == 413
+        assert b"100 Continue" not in answer
+        assert json.loads(body_of(answer) + receive(sock, 0.1))["error"]["type"] == "request_too_large"
+        sock.sendall(b"x" * 60_000)  # what is still sent is taken in, so that the answer isn't lost
+        assert receive(sock) == b""
+
+
+def test_a_body_that_may_come_is_asked_for(inside: Inside):
+    inside.says = [whole("好的")]
+    body = json.dumps({"model": "openai", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    asked = request(CHAT, body, "expect: 100-continue")
+    with socket.create_connection(("127.0.0.1", inside.port)) as sock:
+        sock.sendall(asked[: -len(body)])
+        assert receive(sock, until=b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(body)
+        assert status_of(receive(sock)) == 200
+
+
+def test_a_head_that_is_too_large_is_said_so(inside: Inside):
+    answer = inside.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\na: " + b"x" * 5000 + b"\r\n\r\n")
+    assert status_of(answer) == 431
+    assert b"head_too_large" in answer
+
+
+def test_an_offer_of_another_protocol_is_passed_over_and_its_body_read(inside: Inside):
+    inside.says = [whole("好的")]
+    body = json.dumps({"model": "openai", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    asked = request(CHAT, body, "upgrade: h2c", "http2-settings: AAMAAABk")
+    answer = inside.send(asked.replace(b"connection: close", b"connection: Upgrade, HTTP2-Settings"))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert "好的".encode() in answer
+
+
+def test_a_target_in_absolute_form_is_taken(inside: Inside):
+    assert b'"alive"' in inside.send(request("http://elsewhere:1/healthz", b"", method="GET"))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body", "status"),
+    [
+        ("/v1/models", "GET", b"", 200),
+        ("/v1/models/openai", "GET", b"", 200),
+        ("/v1/models/nothing", "GET", b"", 404),
+        ("/v1/moderations", "POST", b'{"input": "hello"}', 200),
+        ("/v1/moderations", "POST", b"[]", 400),
+        ("/v1/nothing", "POST", b"{}", 404),
+        (CHAT, "GET", b"", 404),
+        (CHAT, "OPTIONS", b"", 404),
+        (CHAT, "POST", b"{", 400),
+        (MESSAGES, "POST", b"{}", 400),
+        ("/_internal/poll", "POST", b"{}", 404),
+    ],
+)
+def test_every_answer_of_an_api_names_its_exchange(inside: Inside, path: str, method: str, body: bytes, status: int):
+    answer = inside.send(request(path, body, method=method))
+    assert status_of(answer) == status
+    assert b"\r\nx-guiju-exchange: ex_" in answer
+
+
+def test_what_is_asked_travels_on_as_it_was_said(inside: Inside):
+    inside.says = [whole("好的")]
+    odd = b'"x":[1e400,1.10,123456789012345678901234567890,-0.0],"seed":6222020200112345678'
+    body = b'{"model":"openai",%b,"messages":[{"role":"user","content":"hi","y":{"z":null}}]}' % odd
+    inside.send(request(CHAT, body))
+    sent = inside.asked[-1].partition(b"\r\n\r\n")[2]
+    assert sent.replace(b"1E+400", b"1e400") == body
+
+
+def test_the_key_never_travels_on(inside: Inside):
+    inside.says = [whole("好的")]
+    inside.ask()
+    assert KEY.encode() not in inside.asked[-1]
+
+
+@pytest.mark.parametrize("given", [[], ["anthropic-version: 2023-06-01"]])
+def test_an_anthropic_upstream_is_told_one_version(inside: Inside, given: list[str]):
+    inside.says = [JSON + b'{"type":"message","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn"}']
+    body = b'{"model":"anthropic","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'
+    assert status_of(inside.send(request(MESSAGES, body, *given))) == 200
+    assert inside.asked[-1].lower().count(b"anthropic-version: 2023-06-01") == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_tool_call_is_a_reason_to_stop_whatever_the_upstream_calls_it(inside: Inside, streamed: bool):
+    calls = [{"index": 0, "id": "a", "type": "function", "function": {"name": "now", "arguments": "{}"}}]
+    if streamed:
+        inside.says = [SSE, chunk({"tool_calls": calls}), chunk({}, "stop"), DONE]
+    else:
+        choice = {"index": 0, "message": {"content": None, "tool_calls": calls}, "finish_reason": "stop"}
+        inside.says = [JSON + json.dumps({"choices": [choice]}).encode()]
+    assert b'"stop_reason":"tool_use"' in inside.ask(MESSAGES, stream=streamed)

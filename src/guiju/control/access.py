@@ -4,6 +4,7 @@ from functools import wraps
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern
 
 from guiju.control.people.roles import permissions
@@ -20,6 +21,24 @@ def needs(permission):
             if permission not in permissions(request.user):
                 raise PermissionDenied(permission)
             return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def posts(permission, back="../"):
+    """A verb: as `needs`, for POST alone. Who comes with GET (a page loaded anew, a language changed) is led `back`."""
+
+    def decorate(view):
+        @wraps(view)
+        @needs(permission)
+        def guarded(request, *args, **kwargs):
+            if request.method == "POST":
+                return view(request, *args, **kwargs)
+            if request.method in ("GET", "HEAD"):
+                return HttpResponseRedirect(back)
+            return HttpResponseNotAllowed(["POST"])
 
         return guarded
 

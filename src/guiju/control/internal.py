@@ -87,6 +87,16 @@ def behind(wanted: int, here: set[str]) -> list[str]:
     return sorted(name for name in running if name not in heard or heard[name]["have"] < wanted)
 
 
+def upstreams() -> dict[str, dict[str, Any]]:
+    """Name -> what the worker that fares worst with it says: `ok`, `errors`, `last_error`, `latency_ms`."""
+    found: dict[str, dict[str, Any]] = {}
+    for worker in live().values():
+        for name, state in worker["stats"].get("upstreams", {}).items():
+            if name not in found or state["errors"] > found[name]["errors"]:
+                found[name] = state
+    return found
+
+
 async def status(request: HttpRequest) -> HttpResponse:
     """The version in force, and what each worker has."""
     if not _trusted(request):

@@ -8,10 +8,6 @@ _POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
-_ADMIN = _POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'").replace(
-    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-)
-"""Unfold's registers are written with inline handlers (Alpine)."""
 
 
 class ContentSecurityPolicy:
@@ -22,6 +18,8 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        response["content-security-policy"] = _ADMIN if request.path.startswith("/console/registers/") else _POLICY
+        response["content-security-policy"] = _POLICY
+        if request.path.startswith("/console/"):
+            response.setdefault("cache-control", "no-store")  # contents and keys mustn't outlive the session
         response["permissions-policy"] = "camera=(), microphone=(), geolocation=()"
         return response

@@ -1,7 +1,6 @@
 """Paths of control. The gateway hands over everything that is no API."""
 
-from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from guiju.control import internal
 from guiju.control.access import guard
@@ -28,9 +27,9 @@ urlpatterns = [
     path("control/v1/chat-token", portal.chat_token),
     path("control/v1/feedback", portal.feedback),
     path("i18n/", include("django.conf.urls.i18n")),
+    re_path(r"^console/account/(email|confirm-email|signup|password/reset)/", people.nothing),
     path("console/account/", include("allauth.urls")),
     path("console/link/<str:token>/", people.link, name="link"),
     path("console/second-factor/", people.second_factor, name="second_factor"),
-    path("console/registers/", admin.site.urls),
     *map(opened, ROOMS),
 ]

@@ -7,7 +7,6 @@ signed can say an age or a real name.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast
 
@@ -24,6 +23,7 @@ from guiju.errors import (
 )
 from guiju.gateway.compiled import Compiled, Door
 from guiju.label.record import DEMO_CODE
+from guiju.ledger.seal import pseudonym
 from guiju.snapshot import App, Key, ModelRoute, Service
 from guiju.types import Claim, Grant
 
@@ -128,11 +128,6 @@ def admit(
         language=language,
     )
     return Admitted(grant, app, service, route, audience)
-
-
-def pseudonym(pepper: bytes, namespace: str, subject: str) -> str:
-    """How a subject is known here: nobody gets from it to the id that the app gave."""
-    return hmac.digest(pepper, f"{namespace}\x00{subject}".encode(), hashlib.sha256).hex()[:32]
 
 
 def _subject_token(token: str, app: App) -> dict[str, Any]:

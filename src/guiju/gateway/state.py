@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guiju import clock
 from guiju.config import Config
 from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended, UpstreamRefused
-from guiju.gateway.admission import pseudonym
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.entropy import Entropy
 from guiju.gateway.tasks import spawn
@@ -21,6 +20,7 @@ from guiju.gateway.upstream import Reply
 from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries
+from guiju.ledger.seal import pseudonym
 from guiju.review.judge import combine
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Verdict

@@ -69,6 +69,9 @@ def use_link(token: str) -> User | None:
     link = SignInLink.objects.select_related("user").get(sha256=digest)
     if not link.user.is_active:
         return None
+    # Who needs a link has no password, or lost it: a new one is set next, and sessions of before end.
+    link.user.set_unusable_password()
+    link.user.save(update_fields=["password"])
     if link.reset_second_factor:
         Authenticator.objects.filter(user=link.user).delete()
     audit.record("people.sign_in_by_link", by=link.user, target=link.user.username)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from msgspec import structs
 
 from guiju import clock, plugins
 from guiju.control import audit
@@ -17,7 +18,7 @@ from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, Polic
 from guiju.control.publish import publish
 from guiju.errors import BadRequest
 from guiju.review import load
-from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon import Term, encode_terms, key_of
 from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
 from guiju.review.policy_file import parse_policy
 from guiju.types import Verdict
@@ -76,7 +77,9 @@ def check_lexicon(name: str, csv: str, cls: str = "") -> tuple[list[Term], list[
 
 
 @transaction.atomic
-def import_lexicon(name: str, csv: str, *, by, cls: str = "", activate: bool = True) -> tuple[LexiconVersion, int]:
+def import_lexicon(
+    name: str, csv: str, *, by, cls: str = "", activate: bool = True, reason: str = ""
+) -> tuple[LexiconVersion, int]:
     """A new version of a lexicon, in force at once where `activate`. Raises: PermissionDenied, InputFileError."""
     require(by, "lexicons.edit")
     terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=plugins.taxonomy())
@@ -98,6 +101,7 @@ def import_lexicon(name: str, csv: str, *, by, cls: str = "", activate: bool = T
         by=by,
         target=f"{name}@{row.version}",
         after=row.digest[:16],
+        reason=reason,
         detail={"terms": str(len(terms))},
     )
     return row, activate_lexicon(row, by=by) if activate else publish()
@@ -152,18 +156,54 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def terms_of(name: str, csv: str) -> list[Term]:
+    """The terms of a list. Raises: InputFileError."""
+    return read_terms(csv, file=f"{name}.csv", taxonomy=plugins.taxonomy())[0]
+
+
 def blob_of(csv: str, name: str) -> bytes:
     """The blob that a list would become."""
-    return encode_terms(read_terms(csv, file=f"{name}.csv", taxonomy=plugins.taxonomy())[0])
+    return encode_terms(terms_of(name, csv))
+
+
+def remarks_on(term: Term, csv: str, name: str) -> list[Remark]:
+    """What a person should know of one term among the others of its list."""
+    terms, lines = read_terms(csv, file=f"{name}.csv", taxonomy=plugins.taxonomy())
+    same = {at for t, at in zip(terms, lines, strict=True) if t.text == term.text}
+    near = [
+        (t, at) for t, at in zip(terms, lines, strict=True) if at in same or t.text in term.text or term.text in t.text
+    ]
+    found = criticise([t for t, _ in near], [at for _, at in near], load.benign_sample())
+    return [r for r in found if r.line in same]
 
 
 def with_phrase(csv_text: str, name: str, term: Term, phrase: str) -> str:
-    """The list with an allow-phrase more for one of its terms."""
-    terms, _ = read_terms(csv_text, file=f"{name}.csv", taxonomy=plugins.taxonomy())
+    """The list with an allow-phrase more for one of its terms. Raises: BadRequest where it would do nothing."""
+    if key_of(term.text) not in key_of(phrase) or "|" in phrase:
+        raise BadRequest(field="phrase", problem=f"must hold the term “{term.text}”, and no |")
+    terms = terms_of(name, csv_text)
+    return _written([structs.replace(t, allow=(*t.allow, phrase)) if t.id == term.id else t for t in terms])
+
+
+def without_term(csv_text: str, name: str, term: Term) -> str:
+    """The list with one term less."""
+    return _written([t for t in terms_of(name, csv_text) if t.id != term.id])
+
+
+def with_term(csv_text: str, name: str, term: Term) -> str:
+    """The list with one term more, at its end. Raises: BadRequest where it couldn't hit anything new."""
+    terms = terms_of(name, csv_text)
+    key = key_of(term.text)
+    if len(key) < 2:
+        raise BadRequest(field="term", problem="has fewer than two characters once made canonical")
+    if any(key_of(t.text) == key for t in terms):
+        raise BadRequest(field="term", problem="is in this lexicon already")
+    return _written([*terms, term])
+
+
+def _written(terms: Sequence[Term]) -> str:
     out = io.StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for t in terms:
-        allow = (*t.allow, phrase) if t.id == term.id else t.allow
-        writer.writerow([t.text, t.cls, t.severity, t.lang, "|".join(allow), t.origin])
+    writer.writerows([t.text, t.cls, t.severity, t.lang, "|".join(t.allow), t.origin] for t in terms)
     return out.getvalue()

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.lexicons, name="list"),
     path("import/", views.import_lexicon, name="import"),
     path("mistake/", views.mistake, name="mistake"),
+    path("term/", views.term, name="term"),
     path("<slug:name>/", views.lexicon, name="item"),
     path("<slug:name>/<int:version>/activate/", views.activate_lexicon, name="activate"),
 ]

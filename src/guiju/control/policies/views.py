@@ -1,21 +1,35 @@
 """Policies and lexicons: versions, editing, trying, activating."""
 
 import difflib
+import hashlib
+import re
 
+from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from guiju import plugins
-from guiju.control.access import needs
+from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.policies import actions
+from guiju.control.policies.forms import ImportForm, TermForm, clean_name
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.records import queries
-from guiju.errors import GuijuError, InputFileError
+from guiju.control.records.models import Exchange
+from guiju.control.services.models import Service
+from guiju.errors import BadRequest, GuijuError, InputFileError
+from guiju.review import load
 from guiju.review.explain import for_operator
+from guiju.review.lexicon import Term
+
+_NAME = re.compile(r"(?m)^name: *\S+")
+_SHOWN = 200
+"""Remarks on a list that are shown."""
 
 
 def _language(request) -> str:
@@ -30,21 +44,36 @@ def policies(request):
     return render(request, "policies/list.html", {"rows": shown, "history": queries.history(("policies.",))})
 
 
+@posts("policies.edit")
+def new(request):
+    """The name of a new policy; its text begins as a copy of the shipped one."""
+    try:
+        name = clean_name(request.POST.get("name", "").strip()[:80])
+    except ValidationError as problem:
+        messages.error(request, " ".join(problem.messages))
+        return redirect("policies:list")
+    return redirect("policies:edit", name=name)
+
+
 @needs("policies.view")
 def edit(request, name):
-    """Edit, check, try and save; errors stand at their line."""
-    policy = get_object_or_404(Policy, name=name)
-    active = policy.versions.filter(state="active").first() or policy.versions.order_by("-version").first()
-    yaml = request.POST.get("yaml", active.yaml if active else "")
+    """Edit, check, try and save; errors stand at their line. A name that isn't there yet is a new policy's."""
+    may_edit = "policies.edit" in permissions(request.user)
+    policy = Policy.objects.filter(name=name).first()
+    if policy is None and not may_edit:
+        raise Http404
+    active = policy and (policy.versions.filter(state="active").first() or policy.versions.order_by("-version").first())
+    begin = active.yaml if active else _NAME.sub(f"name: {name}", load.default_policy_yaml(), count=1)
+    yaml = request.POST.get("yaml", begin)
     context = {
-        "policy": policy, "active": active, "yaml": yaml, "note": request.POST.get("note", ""),
+        "name": name, "policy": policy, "active": active, "yaml": yaml, "note": request.POST.get("note", "")[:500],
         "texts": request.POST.get("texts", ""), "direction": request.POST.get("direction", "input"),
-        "may_edit": "policies.edit" in permissions(request.user),
+        "may_edit": may_edit, "history": queries.history(("policies.",), target=f"{name}@"),
     }  # fmt: skip
     if request.method == "POST":
         try:
             if request.POST.get("verb") == "save":
-                row = actions.save_policy(name, yaml, by=request.user, note=request.POST.get("note", ""))
+                row = actions.save_policy(name, yaml, by=request.user, note=context["note"])
                 messages.success(
                     request, _("Saved as version %(version)s; it isn't in force yet.") % {"version": row.version}
                 )
@@ -58,8 +87,12 @@ def edit(request, name):
     return render(request, "policies/edit.html", context)
 
 
+def _samples(request):
+    return [t for t in request.POST.get("texts", "").splitlines() if t.strip()][:200]
+
+
 def _tried(request, yaml, lexicon=None):
-    texts = [t for t in request.POST.get("texts", "").splitlines() if t.strip()][:200]
+    texts = _samples(request)
     direction = "output" if request.POST.get("direction") == "output" else "input"
     verdicts = actions.try_out(yaml, texts, direction, lexicon=lexicon)
     taxonomy, language = plugins.taxonomy(), _language(request)
@@ -71,7 +104,7 @@ def _tried(request, yaml, lexicon=None):
 
 @needs("policies.view")
 def version(request, name, version):
-    """One version, with its difference from what is in force."""
+    """One version, with its difference from what is in force; tried on samples here, before it is activated."""
     row = get_object_or_404(
         PolicyVersion.objects.select_related("policy", "author"), policy__name=name, version=version
     )
@@ -82,10 +115,17 @@ def version(request, name, version):
         lines = list(difflib.unified_diff(before, after, f"@{active.version}", f"@{row.version}", lineterm="", n=2))
     may = permissions(request.user)
     own = row.author_id == request.user.pk and row.state == "waiting"
+    tried = _tried(request, row.yaml) if request.method == "POST" else None
     return render(
         request,
         "policies/version.html",
         {
+            "tried": tried,
+            "texts": request.POST.get("texts", ""),
+            "direction": request.POST.get("direction", "input"),
+            "own": own,
+            "two_persons": settings.GUIJU["console.two_persons"],
+            "history": queries.history(("policies.",), target=f"{name}@{version}"),
             "row": row,
             "active": active,
             "diff": lines,
@@ -94,15 +134,14 @@ def version(request, name, version):
     )
 
 
-@require_POST
-@needs("policies.activate")
+@posts("policies.activate")
 def activate(request, name, version):
     """Put a version in force, or ask for a second person."""
     row = get_object_or_404(PolicyVersion, policy__name=name, version=version)
     try:
         actions.activate_policy(row, by=request.user, reason=request.POST.get("reason", ""))
     except InputFileError as problem:
-        messages.error(request, str(problem))
+        messages.error(request, problem.sentence(_language(request)))
         return redirect("policies:version", name=name, version=version)
     row.refresh_from_db()
     if row.state == "waiting":
@@ -116,21 +155,17 @@ def activate(request, name, version):
 def lexicons(request):
     """Every lexicon in force."""
     rows = []
-    for lexicon in Lexicon.objects.prefetch_related("versions").order_by("name"):
-        versions = sorted(lexicon.versions.defer("csv", "blob"), key=lambda v: -v.version)
-        rows.append(
-            {
-                "lexicon": lexicon,
-                "active": next((v for v in versions if v.state == "active"), None),
-                "count": len(versions),
-            }
-        )
-    return render(
-        request,
-        "policies/lexicons.html",
-        {"rows": rows, "may_edit": "lexicons.edit" in permissions(request.user), "classes": plugins.taxonomy().classes,
-         "history": queries.history(("lexicons.",))},
-    )  # fmt: skip
+    for lexicon in Lexicon.objects.prefetch_related(
+        Prefetch("versions", LexiconVersion.objects.defer("csv", "blob"))
+    ).order_by("name"):
+        active = next((v for v in lexicon.versions.all() if v.state == "active"), None)
+        rows.append({"lexicon": lexicon, "active": active})
+    context = {
+        "rows": rows,
+        "form": ImportForm(language=_language(request)),
+        "history": queries.history(("lexicons.",)),
+    }
+    return render(request, "policies/lexicons.html", context)
 
 
 @needs("policies.view")
@@ -138,7 +173,7 @@ def lexicon(request, name):
     """Terms of a lexicon, and its versions."""
     row = get_object_or_404(Lexicon, name=name)
     active = row.versions.filter(state="active").first()
-    terms = actions.check_lexicon(name, active.csv)[0] if active else []
+    terms = actions.terms_of(name, active.csv) if active else []
     asked = request.GET.get("q", "").strip()
     if asked:
         terms = [t for t in terms if asked.lower() in t.text.lower()]
@@ -148,71 +183,148 @@ def lexicon(request, name):
         request,
         "policies/lexicon.html",
         {"lexicon": row, "active": active, "page": page, "asked": asked, "versions": versions,
-         "may_edit": "lexicons.edit" in permissions(request.user)},
+         "may_edit": "lexicons.edit" in permissions(request.user),
+         "history": queries.history(("lexicons.",), target=f"{name}@")},
     )  # fmt: skip
 
 
-@require_POST
-@needs("lexicons.edit")
+@posts("lexicons.edit")
 def import_lexicon(request):
     """Report first; the second press takes it into force."""
-    name = request.POST.get("name", "").strip()
-    upload = request.FILES.get("file")
-    csv = upload.read().decode("utf-8-sig", "replace") if upload else request.POST.get("csv", "")
-    cls = request.POST.get("cls", "")
-    if not name.replace("-", "_").isidentifier():
-        messages.error(request, _("A lexicon's name has letters, digits, - and _."))
-        return redirect("lexicons:list")
-    try:
-        terms, remarks = actions.check_lexicon(name, csv, cls)
-        if request.POST.get("verb") == "import":
-            row, _version = actions.import_lexicon(name, csv, by=request.user, cls=cls)
-            messages.success(
-                request,
-                _("%(name)s@%(version)s is in force with %(terms)s terms.")
-                % {"name": name, "version": row.version, "terms": row.terms},
-            )
-            return redirect("lexicons:item", name=name)
-    except InputFileError as problem:
-        return render(request, "policies/import.html", {"name": name, "csv": csv, "cls": cls, "problem": problem})
-    return render(
-        request,
-        "policies/import.html",
-        {"name": name, "csv": csv, "cls": cls, "terms": terms, "remarks": remarks[:200], "more": len(remarks) - 200},
-    )
+    form = ImportForm(request.POST, request.FILES, language=_language(request))
+    context = {"form": form}
+    if form.is_valid():
+        name, csv, cls = (form.cleaned_data[k] for k in ("name", "csv", "cls"))
+        try:
+            if request.POST.get("verb") == "import":
+                row, _version = actions.import_lexicon(name, csv, by=request.user, cls=cls)
+                messages.success(
+                    request,
+                    _("%(name)s@%(version)s is in force with %(terms)s terms.")
+                    % {"name": name, "version": row.version, "terms": row.terms},
+                )
+                return redirect("lexicons:item", name=name)
+            terms, remarks = actions.check_lexicon(name, csv, cls)
+            context |= {"terms": terms, "remarks": remarks[:_SHOWN], "more": max(0, len(remarks) - _SHOWN)}
+            # What was uploaded is carried along: the second press needs no second upload.
+            context["form"] = ImportForm(initial={"name": name, "cls": cls, "csv": csv}, language=_language(request))
+        except InputFileError as problem:
+            context["problem"] = problem
+    return render(request, "policies/import.html", context)
+
+
+def _draft(request, name, csv, context, what):
+    """Try a changed list on samples, or put it in force: only what was tried just so, and as it was tried.
+
+    Returns: the answer that leads on, or None: the page is shown again.
+    """
+    texts = _samples(request)
+    mark = hashlib.sha256("\0".join([csv, *texts]).encode()).hexdigest()
+    if not texts:
+        context["problem"] = _("Give at least one sample text to try it on.")
+        return None
+    if request.POST.get("verb") == "save" and request.POST.get("tried_as") == mark:
+        actions.import_lexicon(name, csv, by=request.user, reason=what)
+        messages.success(request, _("In force: every gateway worker has it within a second."))
+        return redirect("lexicons:item", name=name)
+    if request.POST.get("verb") == "save":
+        context["problem"] = _("This was changed after it was tried: here is what it would decide now.")
+    policy = _policy_of(context["exchange"])
+    context["tried"] = _tried(request, policy.yaml, (name, actions.blob_of(csv, name)))
+    context["tried_as"] = mark
+    return None
+
+
+def _policy_of(exchange):
+    """The policy that decided an exchange, as it is now; the first one where none did."""
+    row = Exchange.objects.filter(pk=exchange).first()
+    service = Service.objects.select_related("policy").filter(name=row.service).first() if row else None
+    active = PolicyVersion.objects.filter(state="active").order_by("policy_id")
+    return (active.filter(policy=service.policy).first() if service else None) or active.first()
+
+
+def _term(lexicon, number, exchange):
+    """The term that a rule named, as it stands in force now; None where it was taken out.
+
+    A rule is a place in a list. Which list it was, the exchange's record says: it may have changed since.
+    """
+    active = lexicon.versions.filter(state="active").first()
+    if active is None:
+        return None, None
+    used = next((v for v in queries.lexicons_of(exchange) if v.startswith(f"{lexicon.name}@")), "")
+    then = lexicon.versions.filter(version=used.partition("@")[2] or active.version).first() or active
+    meant = next((t for t in actions.terms_of(lexicon.name, then.csv) if t.id == number), None)
+    now = actions.terms_of(lexicon.name, active.csv)
+    return active, next((t for t in now if meant and (t.text, t.cls) == (meant.text, meant.cls)), None)
 
 
 @needs("lexicons.edit")
 def mistake(request):
-    """ "This was a mistake": an allow-phrase for a term, tried on samples before it acts."""
-    rule = request.POST.get("rule", request.GET.get("rule", ""))
+    """ "This was a mistake": an allow-phrase for a term, or the term taken out, tried on samples before it acts."""
+    given = request.GET.dict() | request.POST.dict()  # the address says which: it can be opened anew
+    rule = given.get("rule", "")
     name, _sep, number = rule.partition(":")
     row = get_object_or_404(Lexicon, name=name)
-    active = get_object_or_404(LexiconVersion, lexicon=row, state="active")
-    terms, _remarks = actions.check_lexicon(name, active.csv)
-    term = next((t for t in terms if t.id == number), None)
+    active, term = _term(row, number, given.get("exchange", ""))
     context = {
         "rule": rule,
         "lexicon": row,
         "term": term,
-        "phrase": request.POST.get("phrase", ""),
-        "texts": request.POST.get("texts", ""),
+        "exchange": given.get("exchange", ""),
+        "way": given.get("way", "phrase"),
+        "phrase": given.get("phrase", "").strip() or (term.text if term else ""),
+        "texts": given.get("texts", ""),
+        "direction": given.get("direction", "input"),
     }
-    if request.method == "POST" and term is not None and context["phrase"].strip():
-        csv = actions.with_phrase(active.csv, name, term, context["phrase"].strip())
-        if request.POST.get("verb") == "save":
-            actions.import_lexicon(name, csv, by=request.user)
-            messages.success(request, _("In force: every gateway worker has it within a second."))
-            return redirect("lexicons:item", name=name)
-        policy = Policy.objects.first().versions.filter(state="active").first()
-        context["tried"] = _tried(request, policy.yaml, (name, actions.blob_of(csv, name)))
+    if term is not None and given.get("verb") in ("try", "save") and request.method == "POST":
+        try:
+            if context["way"] == "drop":
+                csv = actions.without_term(active.csv, name, term)
+            else:
+                csv = actions.with_phrase(active.csv, name, term, context["phrase"])
+        except BadRequest:
+            context["problem"] = _("The phrase must hold the term “%(term)s”, and no |.") % {"term": term.text}
+        else:
+            what = f"drop {rule}" if context["way"] == "drop" else f"allow-phrase for {rule}"
+            if answer := _draft(request, name, csv, context, what):
+                return answer
     return render(request, "policies/mistake.html", context)
 
 
-@require_POST
 @needs("lexicons.edit")
+def term(request):
+    """A term that was missing, tried on samples before it acts."""
+    given = request.GET.dict() | request.POST.dict()
+    opened = given.get("verb") not in ("try", "save")
+    initial = {k: given.get(k, "") for k in ("lexicon", "term", "cls")} | {"origin": request.user.get_username()}
+    form = TermForm(None if opened else given, initial=initial, language=_language(request))
+    context = {
+        "form": form,
+        "exchange": given.get("exchange", ""),
+        "texts": given.get("texts", ""),
+        "direction": given.get("direction", "input"),
+    }
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        name = data["lexicon"].name
+        active = get_object_or_404(LexiconVersion, lexicon=data["lexicon"], state="active")
+        made = Term(text=data["term"], cls=data["cls"], severity=data["severity"], origin=data["origin"])
+        try:
+            csv = actions.with_term(active.csv, name, made)
+        except BadRequest as problem:
+            told = {"is in": _("This lexicon has the term already.")}
+            form.add_error("term", told.get(str(problem.data["problem"])[:5], _("A term has at least two characters.")))
+        else:
+            if answer := _draft(request, name, csv, context, "new term"):
+                return answer
+            context["remarks"] = actions.remarks_on(made, csv, name)
+    return render(request, "policies/term.html", context)
+
+
+@posts("lexicons.edit", back="../../")
 def activate_lexicon(request, name, version):
     """Put an older version in force again."""
     row = get_object_or_404(LexiconVersion, lexicon__name=name, version=version)
     actions.activate_lexicon(row, by=request.user)
+    messages.success(request, _("In force: every gateway worker has it within a second."))
     return redirect("lexicons:item", name=name)

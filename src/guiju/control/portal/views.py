@@ -1,27 +1,30 @@
 """The chat page, what the service is, and where a refused user objects."""
 
 import time
+from typing import Literal
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.shortcuts import render
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
-from guiju import clock, plugins
+from guiju import plugins
 from guiju.config import EMBEDDED_MODEL
-from guiju.control.records import actions as records
-from guiju.control.records.models import Exchange
+from guiju.control.portal.actions import TooMuch, keep_feedback
+from guiju.control.records import queries
 from guiju.control.services.models import App, Provider
-from guiju.ledger import entries, seal
 
 DEVICE, CHAT_APP = "guiju_device", "chat"
 TOKEN_SECONDS = 300
-REASONS = ("wrong", "unsafe", "not_helpful", "refused_wrongly", "good", "other")
+MOST_WORDS = 2000
+PATIENCE = 3.0
+"""Seconds: an answer's record comes out of the journal a moment after the answer, and people click at once."""
 
 
 def _device(request: HttpRequest) -> str:
@@ -64,31 +67,30 @@ def chat_token(request):
     return response
 
 
+class Thumb(msgspec.Struct):
+    """What the page sends."""
+
+    exchange: str
+    thumb: Literal["up", "down"]
+    reason: str = ""
+    words: str = ""
+
+
 @require_POST
 def feedback(request):
-    """A thumb, with one of the page's reasons; free words are contents and are sealed."""
+    """A thumb, with one of the page's reasons. What can't be kept says why."""
     try:
-        told = msgspec.json.decode(request.body)
-        exchange, thumb = str(told["exchange"])[:40], str(told["thumb"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return HttpResponse(status=400)
-    if thumb not in ("up", "down") or not Exchange.objects.filter(pk=exchange).exists():
-        return HttpResponse(status=404)
-    _feedback(request, exchange, thumb, str(told.get("reason", "")), str(told.get("words", ""))[:2000])
+        told = msgspec.json.decode(request.body, type=Thumb)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return JsonResponse({"problem": _("This isn’t a thumb of the chat page.")}, status=400)
+    row = queries.exchange(told.exchange, patience=PATIENCE)
+    if row is None:
+        return JsonResponse({"problem": _("The record of this answer isn’t there yet.")}, status=404)
+    try:
+        keep_feedback(row, thumb=told.thumb, reason=told.reason, words=told.words[:MOST_WORDS])
+    except TooMuch:
+        return JsonResponse({"problem": _("This answer has had enough feedback.")}, status=400)
     return JsonResponse({"kept": True})
-
-
-def _feedback(request, exchange: str, thumb: str, reason: str, words: str) -> None:
-    import os
-
-    row = Exchange.objects.get(pk=exchange)
-    committed = seal.commit(words.encode(), os.urandom(seal.KEY)) if words else None
-    entry = entries.Feedback(
-        at_ms=clock.epoch_ms(), exchange=exchange, subject=row.subject, thumb=thumb,
-        reason=reason if reason in REASONS else "", commitment=committed.commitment if committed else "",
-    )  # fmt: skip
-    subject = row.subject or f"anonymous:{row.app}"
-    records.append([records.Item(entries.encode(entry), committed.payload if committed else b"", subject)])
 
 
 def about(request):
@@ -108,14 +110,17 @@ def about(request):
 
 def objection(request, exchange):
     """Why something was refused, as far as anybody may know, and a way to say that it was wrong."""
-    row = Exchange.objects.filter(pk=exchange).first()
+    row = queries.exchange(exchange, patience=PATIENCE)
+    words = request.POST.get("words", "").strip()[:MOST_WORDS]
+    sent = problem = False
+    if request.method == "POST" and row is not None:
+        try:
+            keep_feedback(row, thumb="down", reason="refused_wrongly", words=words)
+            sent = True
+        except TooMuch:
+            problem = True
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     taxonomy = plugins.taxonomy()
-    sent = False
-    if request.method == "POST" and row is not None:
-        words = request.POST.get("words", "").strip()[:2000]
-        _feedback(request, exchange, "down", "refused_wrongly", words)
-        sent = True
     classes = []
     if row is not None and row.action != "allow":
         acted = list(row.classes.split())
@@ -123,6 +128,6 @@ def objection(request, exchange):
     return render(
         request,
         "portal/objection.html",
-        {"row": row, "exchange": exchange, "classes": classes, "sent": sent},
+        {"row": row, "exchange": exchange, "classes": classes, "sent": sent, "words": words, "problem": problem},
         status=200 if row else 404,
     )

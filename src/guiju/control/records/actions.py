@@ -144,7 +144,7 @@ def found_of(row: Exchange) -> copies.Found:
 
 @transaction.atomic
 def read_contents(exchange: str, *, by, reason: str) -> dict[str, bytes]:
-    """What was asked (`input`) and answered (`output`); needs a role and a reason, and is itself an entry.
+    """What was asked (`input`), answered (`output`) and said of it (`words`); needs a role and a reason, and is an entry.
 
     Raises: PermissionDenied, ValueError without a reason.
     """
@@ -155,10 +155,15 @@ def read_contents(exchange: str, *, by, reason: str) -> dict[str, bytes]:
         raise ValueError("say why the contents are read")
     audit.record("contents.read", by=by, target=exchange, reason=reason.strip())
     found: dict[str, bytes] = {}
-    for content in Content.objects.filter(entry__exchange=exchange).select_related("entry", "key"):
+    for content in (
+        Content.objects.filter(entry__exchange=exchange).select_related("entry", "key").order_by("entry__index")
+    ):
         entry = entries.decode(bytes(content.entry.body))
-        part = "input" if isinstance(entry, entries.Opened) else "output"
-        found[part] = open_content(content, entry.commitment)
+        data = open_content(content, entry.commitment)
+        if isinstance(entry, entries.Feedback):
+            found["words"] = b"\n\n".join(filter(None, (found.get("words"), data)))
+        else:
+            found["input" if isinstance(entry, entries.Opened) else "output"] = data
     return found
 
 

@@ -1,16 +1,22 @@
 """What pages show of the ledger, without a query per row."""
 
+import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.conf import settings
+from django.db.models import Q
 
 from guiju import clock
 from guiju.control.records.models import Checkpoint, Entry, Exchange, Head
-from guiju.ledger import entries
+from guiju.control.services.models import App
+from guiju.ledger import entries, seal
 
 PAGE = 50
 MINUTE = 60_000
+_ID = re.compile("ex_[0-9A-HJKMNP-TV-Z]{26}")
+_LOOK = 0.05
 
 
 @dataclass
@@ -42,20 +48,29 @@ def history(verbs: tuple[str, ...], target: str = "", limit: int = 20) -> list[A
 
 
 def search(
-    *, text="", cls="", app="", action="", outcome="", before="", since_ms=0, until_ms=0
+    *, text="", cls="", app="", action="", people="", before="", since_ms=0, until_ms=0
 ) -> tuple[list[Exchange], str]:
-    """A page of exchanges, newest first, and where the next one begins ("" at the end)."""
+    """A page of exchanges, newest first, and where the next one begins ("" at the end).
+
+    Args:
+        text: an exchange's id or how it begins; a subject's pseudonym, or the id that its app gives it.
+        people: `queue`, what a person is to look at; `feedback`, what users said something of.
+    """
     rows = Exchange.objects.all()
     if text:
-        rows = rows.filter(Q(id=text) | Q(subject=text) | Q(id__startswith=text))
+        known = [seal.pseudonym(settings.KEYRING.pepper, name, text) for name in apps()]
+        begin = "ex_" + text[3:].upper() if text[:3].lower() == "ex_" else text
+        rows = rows.filter(Q(id__startswith=begin) | Q(subject__in=[text, *known]))
     if cls:
         rows = rows.filter(Q(classes__contains=f" {cls} ") | Q(classes__contains=f" {cls}."))
     if app:
         rows = rows.filter(app=app)
     if action:
         rows = rows.filter(action=action)
-    if outcome:
-        rows = rows.filter(outcome=outcome)
+    if people == "queue":
+        rows = rows.filter(queue=True)
+    elif people == "feedback":
+        rows = rows.filter(pk__in=Entry.objects.filter(kind="exchange.feedback").values("exchange"))
     if since_ms:
         rows = rows.filter(at_ms__gte=since_ms)
     if until_ms:
@@ -70,8 +85,25 @@ def search(
 
 
 def apps() -> list[str]:
-    """Names of apps that exchanges name."""
-    return sorted(Exchange.objects.values_list("app", flat=True).distinct())
+    """Names of all apps: none is ever taken away."""
+    return list(App.objects.order_by("name").values_list("name", flat=True))
+
+
+def exchange(id: str, *, patience: float = 0.0) -> Exchange | None:
+    """An exchange; with `patience`, one that has just ended is waited for: the journal is read a moment later."""
+    until = clock.monotonic() + patience
+    while (row := Exchange.objects.filter(pk=id).first()) is None or not row.outcome:
+        if not _ID.fullmatch(id) or clock.monotonic() > until:
+            break
+        time.sleep(_LOOK)
+    return row
+
+
+def lexicons_of(exchange: str) -> tuple[str, ...]:
+    """`name@version` of the lexicons that an exchange was reviewed with."""
+    row = Entry.objects.filter(exchange=exchange, kind="exchange.opened").first()
+    entry = entries.decode(bytes(row.body)) if row else None
+    return entry.lexicons if isinstance(entry, entries.Opened) else ()
 
 
 def entries_of(exchange: str) -> list[tuple[int, entries.Entry]]:
@@ -89,12 +121,25 @@ class Figures:
     masked: int
     minutes: list[tuple[int, int, int]]
     """(minute's epoch ms, exchanges, refused) of the last hour."""
+    latency: list[tuple[int, int, int]]
+    """(minute's epoch ms, p50, p99) in milliseconds; only minutes in which something was answered."""
     classes: list[tuple[str, int]]
     p50: int
     p99: int
     entries: int
     checkpoint: Checkpoint | None
     queue: int
+
+    @property
+    def uncovered(self) -> int:
+        """Entries that came after the newest checkpoint: seconds of work, unless the background process is away."""
+        return self.entries - (self.checkpoint.size if self.checkpoint else 0)
+
+    @property
+    def root(self) -> str:
+        """The tree's root at that checkpoint, as its note says (C2SP tlog-checkpoint: the third line)."""
+        lines = self.checkpoint.note.splitlines() if self.checkpoint else []
+        return lines[2] if len(lines) > 2 else ""
 
 
 REFUSED = ("refused", "blocked", "input_refused", "input_blocked")
@@ -112,15 +157,18 @@ def live_figures() -> Figures:
     counts: Counter[int] = Counter()
     refused: Counter[int] = Counter()
     classes: Counter[str] = Counter()
-    times = sorted(r[4] for r in rows if r[1])
-    for at, outcome, found, action, _ in rows:
+    times: dict[int, list[int]] = {}
+    for at, outcome, found, action, took in rows:
         minute = at // MINUTE
         counts[minute] += 1
+        if outcome:
+            times.setdefault(minute, []).append(took)
         if outcome in REFUSED:
             refused[minute] += 1
         if action != "allow":
             classes.update(found.split())
     first = now // MINUTE - 59
+    everything = [t for found in times.values() for t in found]
     head = Head.objects.filter(pk=1).first()
     return Figures(
         total=len(rows),
@@ -128,9 +176,16 @@ def live_figures() -> Figures:
         masked=sum(1 for r in rows if r[1] == "masked"),
         minutes=[((first + i) * MINUTE, counts[first + i], refused[first + i]) for i in range(60)],
         classes=classes.most_common(8),
-        p50=times[len(times) // 2] if times else 0,
-        p99=times[min(len(times) - 1, len(times) * 99 // 100)] if times else 0,
+        latency=[(m * MINUTE, quantile(t, 50), quantile(t, 99)) for m, t in sorted(times.items()) if m >= first],
+        p50=quantile(everything, 50),
+        p99=quantile(everything, 99),
         entries=head.size if head else 0,
         checkpoint=Checkpoint.objects.order_by("-size").first(),
-        queue=Exchange.objects.filter(queue=True, at_ms__gte=now - 24 * 60 * MINUTE).aggregate(n=Count("id"))["n"],
+        queue=Exchange.objects.filter(queue=True, at_ms__gte=now - 24 * 60 * MINUTE).count(),
     )
+
+
+def quantile(numbers: list[int], percent: int) -> int:
+    """The number below which so many percent lie; 0 of none."""
+    found = sorted(numbers)
+    return found[min(len(found) - 1, len(found) * percent // 100)] if found else 0

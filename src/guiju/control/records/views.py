@@ -8,14 +8,14 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from guiju import plugins
 from guiju.control import internal, publish
-from guiju.control.access import needs
+from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.records import actions, charts, queries
 from guiju.control.records.models import Exchange
+from guiju.control.records.reading import around, readable, text_at
 from guiju.ledger import entries
 from guiju.review.explain import for_operator
 from guiju.types import Action
@@ -27,21 +27,18 @@ def home(request):
     figures = queries.live_figures()
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     taxonomy = plugins.taxonomy()
-    upstreams: dict[str, dict] = {}
-    for worker in internal.live().values():
-        for name, state in worker["stats"].get("upstreams", {}).items():
-            if name not in upstreams or state["errors"] > upstreams[name]["errors"]:
-                upstreams[name] = state
     context = {
         "figures": figures,
-        "requests_chart": charts.bars([(at, n, r) for at, n, r in figures.minutes]),
+        "requests_chart": charts.bars(figures.minutes),
+        "latency_chart": charts.latency(figures.latency, figures.minutes[0][0], len(figures.minutes)),
+        "times": [*(at for at, _, _ in figures.minutes[::15]), figures.minutes[-1][0]],
         "classes": [
             (taxonomy.name(c, language), c, n, round(100 * n / max(x for _, x in figures.classes)))
             for c, n in figures.classes
         ],
         "workers": internal.live(),
         "version": publish.version(),
-        "upstreams": upstreams,
+        "upstreams": internal.upstreams(),
     }
     inner = request.htmx and not request.htmx.boosted
     return render(request, "records/figures.html" if inner else "records/home.html", context)
@@ -49,10 +46,12 @@ def home(request):
 
 @needs("records.view")
 def search(request):
-    """Exchanges by id, subject, class, app, action, time."""
-    asked = {k: request.GET.get(k, "").strip() for k in ("text", "cls", "app", "action", "before", "since", "until")}
+    """Exchanges by id, subject, class, app, action, time, and what people are asked for."""
+    names = ("text", "cls", "app", "action", "people", "before", "since", "until")
+    asked = {k: request.GET.get(k, "").strip().replace("\x00", "") for k in names}
     rows, following = queries.search(
-        text=asked["text"], cls=asked["cls"], app=asked["app"], action=asked["action"], before=asked["before"],
+        text=asked["text"], cls=asked["cls"], app=asked["app"], action=asked["action"], people=asked["people"],
+        before=asked["before"],
         since_ms=_ms(asked["since"]), until_ms=_ms(asked["until"]),
     )  # fmt: skip
     taxonomy = plugins.taxonomy()
@@ -60,13 +59,15 @@ def search(request):
     shown = [{"row": r, "classes": [taxonomy.name(c, language) for c in r.classes.split()]} for r in rows]
     classes = [(c, f"{c} {taxonomy.name(c, language)}") for c in taxonomy.classes]
     query = request.GET.copy()
+    query["before"] = ""
+    newest = query.urlencode()
     query["before"] = following
     return render(
         request,
         "records/search.html",
         {
             "rows": shown, "asked": asked, "classes": classes, "apps": queries.apps(), "actions": [a.value for a in Action],
-            "following": query.urlencode() if following else "",
+            "following": query.urlencode() if following else "", "newest": newest,
         },
     )  # fmt: skip
 
@@ -79,7 +80,7 @@ def _ms(text: str) -> int:
     return int((at if at.tzinfo else timezone.make_aware(at)).timestamp() * 1000)
 
 
-def _item(request, exchange, contents=None):
+def _item(request, exchange, raw=None):
     found = queries.entries_of(exchange)
     row = Exchange.objects.filter(pk=exchange).first()
     if not found or row is None:
@@ -88,14 +89,22 @@ def _item(request, exchange, contents=None):
     taxonomy = plugins.taxonomy()
     opened = next((e for _, e in found if isinstance(e, entries.Opened)), None)
     closed = next((e for _, e in found if isinstance(e, entries.Closed)), None)
-    judged = [
-        {"path": ".".join(map(str, t.path)), "part": part, "judged": j, "sentence": for_operator(j, taxonomy, language),
-         "name": taxonomy.name(j.finding.cls, language)}
-        for part, entry in (("input", opened), ("output", closed))
-        if entry is not None
-        for t in entry.texts
-        for j in t.judged
-    ]  # fmt: skip
+    contents = None if raw is None else {part: readable(data) for part, data in raw.items()}
+    judged = []
+    for part, entry in (("input", opened), ("output", closed)):
+        for t in entry.texts if entry is not None else ():
+            text = text_at((raw or {}).get(part, b""), t.path)
+            for j in t.judged:
+                shown = {
+                    "path": ".".join(map(str, t.path)),
+                    "part": part,
+                    "judged": j,
+                    "name": taxonomy.name(j.finding.cls, language),
+                    "sentence": for_operator(j, taxonomy, language, text or None),
+                    "text": text,
+                    "phrase": around(text, j.finding.start, j.finding.end),
+                }
+                judged.append(shown)
     return render(
         request,
         "records/item.html",
@@ -114,8 +123,7 @@ def item(request, exchange):
     return _item(request, exchange)
 
 
-@require_POST
-@needs("contents.read")
+@posts("contents.read")
 def contents(request, exchange):
     """What was asked and answered: with a reason, which is recorded."""
     try:
@@ -123,20 +131,4 @@ def contents(request, exchange):
     except ValueError:
         messages.error(request, _("Say why the contents are read."))
         return redirect("records:item", exchange=exchange)
-    return _item(request, exchange, {part: _readable(data) for part, data in found.items()})
-
-
-def _readable(data: bytes) -> str:
-    """Requests are JSON, answers a list of channels and texts; shown as people read them."""
-    try:
-        value = msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        return data.decode("utf-8", "replace")
-    if isinstance(value, list):
-        return "\n\n".join(f"{channel}:\n{text}" for channel, text in value)
-    messages_ = value.get("messages") if isinstance(value, dict) else None
-    if isinstance(messages_, list) and all(
-        isinstance(m, dict) and isinstance(m.get("content"), str) for m in messages_
-    ):
-        return "\n\n".join(f"{m.get('role')}:\n{m['content']}" for m in messages_)
-    return msgspec.json.format(data, indent=2).decode("utf-8", "replace")
+    return _item(request, exchange, found)

@@ -125,12 +125,19 @@ def revoke_key(key: Key, *, by, reason: str = "") -> int:
 
 @transaction.atomic
 def rotate_key(key: Key, *, by, until: datetime) -> tuple[str, Key, int]:
-    """A new key for the same app; the old one ends at `until`."""
+    """A new key for the same app, with as long a life as the old one had; the old one ends at `until`, or before.
+
+    Raises: PermissionDenied, BadRequest: a key that has ended is not brought back.
+    """
     require(by, "keys.change")
-    key.expires = until
+    now = clock.now()
+    if key.revoked is not None or (key.expires is not None and key.expires <= now):
+        raise BadRequest(field="key", problem="has ended; make a new one")
+    life = key.expires - key.created if key.expires else None
+    key.expires = min(until, key.expires) if key.expires else until
     key.save(update_fields=["expires"])
-    audit.record("keys.rotate", by=by, target=f"{key.app.name}/{key.prefix}", after=until.isoformat())
-    return create_key(key.app, by=by)
+    audit.record("keys.rotate", by=by, target=f"{key.app.name}/{key.prefix}", after=key.expires.isoformat())
+    return create_key(key.app, by=by, expires=now + life if life else None)
 
 
 @transaction.atomic
@@ -169,6 +176,37 @@ def save_upstream(
         service.default_model = model
         service.save(update_fields=["default_model"])
         audit.record("services.route", by=by, target=service.name, after=f"{model} -> {name}")
+    return publish()
+
+
+@transaction.atomic
+def remove_upstream(upstream: Upstream, *, by) -> int:
+    """Forget an upstream and its secret. Raises: PermissionDenied, BadRequest while a service offers a model of it."""
+    require(by, "upstreams.change")
+    if upstream.modelroute_set.exists():
+        raise BadRequest(field="upstream", problem="is in use: a service offers a model of it")
+    audit.record("upstreams.remove", by=by, target=upstream.name, before=upstream.url)
+    upstream.delete()
+    return publish()
+
+
+@transaction.atomic
+def save_route(route: ModelRoute, *, by) -> int:
+    """A model that a service offers."""
+    require(by, "services.change")
+    route.save()
+    audit.record("services.route", by=by, target=route.service.name, after=f"{route.name} -> {route.upstream.name}")
+    return publish()
+
+
+@transaction.atomic
+def remove_route(route: ModelRoute, *, by) -> int:
+    """A service offers a model no longer. Raises: PermissionDenied, BadRequest for the one it answers with by itself."""
+    require(by, "services.change")
+    if route.service.default_model == route.name:
+        raise BadRequest(field="model", problem="is the service's default; name another one first")
+    audit.record("services.unroute", by=by, target=route.service.name, before=f"{route.name} -> {route.upstream.name}")
+    route.delete()
     return publish()
 
 

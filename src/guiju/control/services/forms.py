@@ -1,61 +1,180 @@
 """What people may type about services."""
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from guiju.control.services.models import App, Service
+from guiju.control.services.models import App, ModelRoute, Service
+from guiju.label.record import DEMO_CODE, valid_code
+
+_PATHS = ("new", "provider", "apps", "upstreams", "keys")
+_SECRET_LENGTH = 32
 
 
-class ServiceForm(forms.ModelForm):
+class _Named(forms.ModelForm):
+    """A row whose name never changes: subjects, keys, entries and programs go by it."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["name"].help_text = _("Latin letters, digits, - and _; it can’t be changed later.")
+        if self.instance.pk is not None:
+            self.fields["name"].disabled = True
+            self.fields["name"].help_text = ""
+
+    def clean_name(self):
+        name = self.cleaned_data["name"]
+        if self.instance.pk is None and name in _PATHS:
+            raise forms.ValidationError(_("This name stands for a page of the console; take another."))
+        return name
+
+
+class ServiceForm(_Named):
     """A service."""
+
+    default_model = forms.ChoiceField(label=_("Model where none is named"), required=False)
 
     class Meta:
         model = Service
-        fields = ["name", "title_zh", "title_en", "audience", "policy"]
+        fields = ["name", "title_zh", "title_en", "audience", "policy", "language", "default_model"]
         labels = {
-            "name": _("Name"), "title_zh": _("Title (Chinese)"), "title_en": _("Title (English)"),
-            "audience": _("Audience"), "policy": _("Policy"),
+            "name": _("Name"), "title_zh": _("Title (Chinese)"), "title_en": _("Title (English)"), "policy": _("Policy"),
         }  # fmt: skip
 
+    audience = forms.ChoiceField(
+        label=_("Audience"),
+        choices=[("general", _("everybody")), ("minors", _("minors")), ("professional", _("professionals"))],
+    )
+    language = forms.ChoiceField(
+        label=_("Language where a prompt shows none"), choices=[("zh", "中文"), ("en", "English")], initial="zh"
+    )
 
-class AppForm(forms.ModelForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            del self.fields["default_model"]  # it has no model yet
+        else:
+            names = [m.name for m in self.instance.models.order_by("name")]
+            self.fields["default_model"].choices = [
+                ("", _("none: an unlisted name is an error")),
+                *((n, n) for n in names),
+            ]
+
+
+class RouteForm(forms.ModelForm):
+    """A model that a service offers."""
+
+    class Meta:
+        model = ModelRoute
+        fields = ["name", "upstream", "model"]
+        labels = {"name": _("Name that callers use"), "upstream": _("Upstream"), "model": _("Its name at the upstream")}
+
+
+class AppForm(_Named):
     """An app's settings."""
 
     class Meta:
         model = App
         fields = [
-            "name",
-            "service",
-            "refusal_style",
-            "finish_reason",
-            "notice",
-            "observe",
-            "allow_media",
-            "allow_opaque",
+            "name", "service", "refusal_style", "finish_reason", "notice", "observe", "allow_media", "allow_opaque",
             "allowed_models",
-        ]
+        ]  # fmt: skip
         labels = {
-            "name": _("Name"), "service": _("Service"), "refusal_style": _("A refused user gets"),
-            "finish_reason": _("Finish reason of a stopped answer"), "notice": _("AI notice in text"),
+            "name": _("Name"), "service": _("Service"),
             "observe": _("Observe only: record, but release everything"),
             "allow_media": _("Admit images and files, recorded as unreviewed"),
-            "allow_opaque": _("Pass encrypted strings (signatures)"), "allowed_models": _("Models (empty: all)"),
+            "allow_opaque": _("Pass encrypted strings (signatures)"),
+            "allowed_models": _("Models, parted by spaces (empty: all)"),
         }  # fmt: skip
+
+    refusal_style = forms.ChoiceField(
+        label=_("A refused user gets"),
+        choices=[("answer", _("an answer with the reason")), ("error", _("an error with the reason"))],
+    )
+    finish_reason = forms.ChoiceField(
+        label=_("Finish reason of a stopped answer"),
+        choices=[
+            ("content_filter", "content_filter"),
+            ("stop", _("stop (for programs that take the other for a failure)")),
+        ],
+    )
+    notice = forms.ChoiceField(
+        label=_("AI notice in text"),
+        choices=[
+            ("interface", _("none: the interface shows it")),
+            ("begin", _("at the beginning")),
+            ("end", _("at the end")),
+        ],
+    )
+    given_key = forms.CharField(
+        label=_("Key that checks this app’s X-Guiju-Subject tokens"),
+        help_text=_(
+            "An Ed25519 public key (PEM), or a shared secret of 32 characters or more; empty keeps what there is."
+        ),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    no_key = forms.BooleanField(label=_("Take this key away: no token is accepted"), required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.instance.subject_key:
+            del self.fields["no_key"]
+
+    def clean_given_key(self):
+        given = self.cleaned_data["given_key"].strip()
+        if "BEGIN" in given:
+            try:
+                good = isinstance(load_pem_public_key(given.encode()), Ed25519PublicKey)
+            except (ValueError, UnsupportedAlgorithm):
+                good = False
+            if not good:
+                raise forms.ValidationError(_("This isn’t an Ed25519 public key in PEM."))
+        elif given and len(given) < _SECRET_LENGTH:
+            raise forms.ValidationError(_("A shared secret has 32 characters or more."))
+        return given
+
+    def save(self, commit=True):
+        if self.cleaned_data.get("no_key"):
+            self.instance.subject_key = ""
+        elif self.cleaned_data["given_key"]:
+            self.instance.subject_key = self.cleaned_data["given_key"]
+        return super().save(commit)
 
 
 class UpstreamForm(forms.Form):
     """An upstream, with the model that a service offers from it."""
 
     name = forms.SlugField(label=_("Name"), max_length=80)
-    url = forms.CharField(label=_("Base URL"), max_length=500)
+    url = forms.CharField(label=_("Base URL"), max_length=500, help_text=_("Up to and with /v1, as programs name it."))
     dialect = forms.ChoiceField(label=_("Dialect"), choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")])
     secret = forms.CharField(
         label=_("API key (kept sealed, never shown again)"),
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
+    no_secret = forms.BooleanField(label=_("Take its API key away"), required=False)
     model = forms.CharField(label=_("Model"), required=False, max_length=200)
     service = forms.ModelChoiceField(label=_("Offered by service"), queryset=Service.objects.all(), required=False)
+
+    def __init__(self, *args, upstream=None, **kwargs):
+        if upstream is not None:
+            kwargs["initial"] = {"name": upstream.name, "url": upstream.url, "dialect": upstream.dialect}
+        super().__init__(*args, **kwargs)
+        if upstream is not None:
+            self.fields["name"].disabled = True
+            self.fields["secret"].help_text = _("Empty keeps what there is.")
+            del self.fields["model"], self.fields["service"]
+        if upstream is None or not upstream.secret:
+            del self.fields["no_secret"]
+
+    def clean(self):
+        data = super().clean()
+        if bool(data.get("model")) != bool(data.get("service")):
+            problem = _("A model and the service that offers it go together.")
+            self.add_error("service" if data.get("model") else "model", problem)
+        return data
 
 
 class ProviderForm(forms.Form):
@@ -64,3 +183,23 @@ class ProviderForm(forms.Form):
     name = forms.CharField(label=_("Provider's name"), max_length=200, required=False)
     code = forms.CharField(label=_("Provider's code (27 characters)"), max_length=27)
     contact = forms.CharField(label=_("Contact"), max_length=200, required=False)
+
+    def clean_code(self):
+        code = self.cleaned_data["code"]
+        if code != DEMO_CODE and not valid_code(code):
+            raise forms.ValidationError(
+                _("This isn’t a provider’s code: 27 characters, with the credit code’s check character.")
+            )
+        return code
+
+
+class SuspensionForm(forms.Form):
+    """Why a service stops."""
+
+    reason = forms.CharField(max_length=500)
+
+
+class KeyForm(forms.Form):
+    """How long a new key lives."""
+
+    days = forms.IntegerField(min_value=1, max_value=3650, required=False)

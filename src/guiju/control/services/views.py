@@ -1,33 +1,37 @@
-"""Services, apps, keys and upstreams: one page, and the verbs as buttons."""
+"""Services, apps, keys and upstreams: a list, a page of each, and the verbs as buttons."""
 
 from datetime import timedelta
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from guiju import clock
 from guiju.control import internal
-from guiju.control.access import needs
+from guiju.control.access import needs, posts
+from guiju.control.people.roles import permissions
 from guiju.control.records import queries
 from guiju.control.services import actions
-from guiju.control.services.forms import AppForm, ProviderForm, ServiceForm, UpstreamForm
-from guiju.control.services.models import App, Key, Provider, Service, Upstream
-from guiju.errors import GuijuError
+from guiju.control.services.forms import (
+    AppForm,
+    KeyForm,
+    ProviderForm,
+    RouteForm,
+    ServiceForm,
+    SuspensionForm,
+    UpstreamForm,
+)
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
+from guiju.errors import BadRequest
+
+_OLD_KEY = timedelta(days=1)
+"""How long a rotated key goes on working."""
 
 
 @needs("services.view")
-def overview(request, forms=None):
+def overview(request):
     """Everything that the provider offers, and what it runs on."""
-    health = {}
-    for worker in internal.live().values():
-        for name, state in worker["stats"].get("upstreams", {}).items():
-            known = health.setdefault(name, dict(state))
-            known["errors"] = max(known["errors"], state["errors"])
-    upstreams = [{"row": u, "health": health.get(u.name)} for u in Upstream.objects.order_by("id")]
-    provider = Provider.objects.first()
-    given = forms or {}
+    health = internal.upstreams()
     return render(
         request,
         "services/overview.html",
@@ -35,128 +39,215 @@ def overview(request, forms=None):
             "services": Service.objects.select_related("policy")
             .prefetch_related("apps__keys", "models__upstream")
             .order_by("id"),
-            "upstreams": upstreams,
-            "now": clock.now(),
-            "app_form": given.get("app", AppForm()),
-            "service_form": given.get("service", ServiceForm()),
-            "upstream_form": given.get("upstream", UpstreamForm()),
-            "provider_form": given.get(
-                "provider",
-                ProviderForm(initial={"name": provider.name, "code": provider.code, "contact": provider.contact}),
-            ),
+            "upstreams": [{"row": u, "health": health.get(u.name)} for u in Upstream.objects.order_by("id")],
+            "provider": Provider.objects.first(),
             "history": queries.history(("services.", "apps.", "keys.", "upstreams.", "provider.")),
         },
     )
 
 
-@require_POST
-@needs("services.change")
+def _form(request, form, title, button=None):
+    """A page with one form; nothing that was typed is lost."""
+    context = {"form": form, "title": title, "button": button or _("Save")}
+    return render(request, "services/form.html", context)
+
+
+@needs("services.view")
+def service(request, name):
+    """A service's settings and models."""
+    row = get_object_or_404(Service, name=name)
+    form = _may(request, "services.change", ServiceForm(request.POST or None, instance=row))
+    if request.method == "POST" and form.is_valid():
+        actions.save_service(form.save(commit=False), by=request.user, what=", ".join(form.changed_data))
+        messages.success(request, _("Saved. Every gateway worker has it within a second."))
+        return redirect("services:service", name=name)
+    return _service(request, row, form=form)
+
+
+def _service(request, row, form=None, route_form=None):
+    context = {
+        "service": row,
+        "form": form or _may(request, "services.change", ServiceForm(instance=row)),
+        "routes": row.models.select_related("upstream").order_by("name"),
+        "route_form": route_form or RouteForm(auto_id="route_%s"),
+        "history": queries.history(("services.",), target=row.name),
+    }
+    return render(request, "services/service.html", context)
+
+
+def _may(request, permission, form):
+    """Whoever may not change it sees it."""
+    if permission not in permissions(request.user):
+        for field in form.fields.values():
+            field.disabled = True
+    return form
+
+
+@posts("services.change")
 def state(request, name):
-    """Suspend or resume."""
-    service = get_object_or_404(Service, name=name)
-    reason = request.POST.get("reason", "").strip()
-    if request.POST.get("state") == "suspended":
-        actions.suspend(service, by=request.user, reason=reason)
+    """Suspend, with a reason, or resume."""
+    row = get_object_or_404(Service, name=name)
+    form = SuspensionForm(request.POST)
+    if request.POST.get("state") != "suspended":
+        actions.resume(row, by=request.user, reason=request.POST.get("reason", "").strip()[:500])
+        messages.success(request, _("%(name)s runs again.") % {"name": row.name})
+    elif form.is_valid():
+        actions.suspend(row, by=request.user, reason=form.cleaned_data["reason"])
+        messages.success(request, _("%(name)s is suspended; running answers end within a second.") % {"name": row.name})
     else:
-        actions.resume(service, by=request.user, reason=reason)
+        messages.error(request, _("Say why the service is suspended (500 characters at most)."))
     return redirect("services:overview")
 
 
-@require_POST
+@posts("services.change")
+def new_route(request, name):
+    """Offer one more model."""
+    row = get_object_or_404(Service, name=name)
+    form = RouteForm(request.POST, instance=ModelRoute(service=row), auto_id="route_%s")
+    if not form.is_valid() or row.models.filter(name=form.cleaned_data["name"]).exists():
+        if form.is_valid():
+            form.add_error("name", _("This service offers a model of that name already."))
+        return _service(request, row, route_form=form)
+    actions.save_route(form.save(commit=False), by=request.user)
+    messages.success(request, _("Saved. Every gateway worker has it within a second."))
+    return redirect("services:service", name=name)
+
+
+@posts("services.change", back="../../../")
+def remove_route(request, name, pk):
+    """Offer a model no longer."""
+    route = get_object_or_404(ModelRoute.objects.select_related("service", "upstream"), pk=pk, service__name=name)
+    try:
+        actions.remove_route(route, by=request.user)
+    except BadRequest:
+        messages.error(request, _("This is the service’s default model: name another one first."))
+    return redirect("services:service", name=name)
+
+
 @needs("services.change")
-def save_service(request):
+def new_service(request):
     """A new service."""
-    form = ServiceForm(request.POST)
-    if not form.is_valid():
-        return overview(request, {"service": form})
-    actions.save_service(form.save(commit=False), by=request.user, what="created")
-    return redirect("services:overview")
+    form = ServiceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        row = form.save(commit=False)
+        actions.save_service(row, by=request.user, what="created")
+        messages.success(request, _("Created. It offers a model next."))
+        return redirect("services:service", name=row.name)
+    return _form(request, form, _("New service"), _("Create"))
 
 
 @needs("services.view")
 def app(request, name):
     """An app's settings and keys."""
     row = get_object_or_404(App.objects.select_related("service"), name=name)
-    form = AppForm(request.POST or None, instance=row)
+    form = _may(request, "services.change", AppForm(request.POST or None, instance=row))
     if request.method == "POST" and form.is_valid():
         actions.save_app(form.save(commit=False), by=request.user, what=", ".join(form.changed_data))
         messages.success(request, _("Saved. Every gateway worker has it within a second."))
         return redirect("services:app", name=row.name)
-    return render(
-        request,
-        "services/app.html",
-        {
-            "app": row,
-            "form": form,
-            "keys": row.keys.order_by("-id"),
-            "now": clock.now(),
-            "history": queries.history(("apps.", "keys."), target=row.name),
-        },
-    )
+    return _app(request, row, form)
 
 
-@require_POST
+def _app(request, row, form=None, key_form=None):
+    context = {
+        "app": row,
+        "form": form or _may(request, "services.change", AppForm(instance=row)),
+        "keys": row.keys.order_by("-id"),
+        "key_form": key_form,
+        "now": clock.now(),
+        "history": queries.history(("apps.", "keys."), target=row.name),
+    }
+    return render(request, "services/app.html", context)
+
+
 @needs("services.change")
 def new_app(request):
     """A new app."""
-    form = AppForm(request.POST)
-    if not form.is_valid():
-        return overview(request, {"app": form})
-    row = form.save(commit=False)
-    actions.save_app(row, by=request.user, what="created")
-    return redirect("services:app", name=row.name)
+    form = AppForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        row = form.save(commit=False)
+        actions.save_app(row, by=request.user, what="created")
+        messages.success(request, _("Created. It needs a key next."))
+        return redirect("services:app", name=row.name)
+    return _form(request, form, _("New app"), _("Create"))
 
 
-@require_POST
-@needs("keys.change")
+@posts("keys.change")
 def new_key(request, name):
     """A new key, shown once."""
-    row = get_object_or_404(App, name=name)
-    days = request.POST.get("days", "")
-    expires = clock.now() + timedelta(days=int(days)) if days.isdigit() and int(days) else None
-    secret, key, _version = actions.create_key(row, by=request.user, expires=expires)
+    row = get_object_or_404(App.objects.select_related("service"), name=name)
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _app(request, row, key_form=form)
+    days = form.cleaned_data["days"]
+    secret, key, _version = actions.create_key(
+        row, by=request.user, expires=clock.now() + timedelta(days=days) if days else None
+    )
     return render(request, "services/new_key.html", {"app": row, "secret": secret, "key": key})
 
 
-@require_POST
-@needs("keys.change")
+@posts("keys.change", back="../../")
 def key(request, pk):
     """Revoke or rotate."""
     row = get_object_or_404(Key.objects.select_related("app"), pk=pk)
     if request.POST.get("verb") == "rotate":
-        secret, new, _version = actions.rotate_key(row, by=request.user, until=clock.now() + timedelta(days=1))
+        try:
+            secret, new, _version = actions.rotate_key(row, by=request.user, until=clock.now() + _OLD_KEY)
+        except BadRequest:
+            messages.error(request, _("This key has ended; make a new one."))
+            return redirect("services:app", name=row.app.name)
         return render(request, "services/new_key.html", {"app": row.app, "secret": secret, "key": new, "rotated": row})
-    actions.revoke_key(row, by=request.user, reason=request.POST.get("reason", ""))
+    actions.revoke_key(row, by=request.user, reason=request.POST.get("reason", "").strip())
+    messages.success(request, _("Revoked: running answers of this key end within a second."))
     return redirect("services:app", name=row.app.name)
 
 
-@require_POST
 @needs("upstreams.change")
-def upstream(request):
+def upstream(request, name=None):
     """Add or change an upstream."""
-    form = UpstreamForm(request.POST)
-    if form.is_valid():
+    row = get_object_or_404(Upstream, name=name) if name else None
+    form = UpstreamForm(request.POST or None, upstream=row)
+    if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        try:
-            actions.save_upstream(
-                data["name"], data["url"], dialect=data["dialect"], secret=data["secret"] or None, model=data["model"],
-                service=data["service"], by=request.user,
-            )  # fmt: skip
-            return redirect("services:overview")
-        except GuijuError as problem:
-            form.add_error(None, problem.sentence(request.LANGUAGE_CODE))
-    return overview(request, {"upstream": form})
+        if row is None and Upstream.objects.filter(name=data["name"]).exists():
+            form.add_error("name", _("There is an upstream of that name already."))
+        else:
+            secret = "" if data.get("no_secret") else data["secret"] or None
+            try:
+                actions.save_upstream(
+                    data["name"], data["url"], dialect=data["dialect"], secret=secret, model=data.get("model", ""),
+                    service=data.get("service"), by=request.user,
+                )  # fmt: skip
+                messages.success(request, _("Saved. Every gateway worker has it within a second."))
+                return redirect("services:overview")
+            except actions.BadSecret as problem:
+                form.add_error("secret", problem.sentence(request.LANGUAGE_CODE))
+            except BadRequest as problem:
+                form.add_error("url", problem.sentence(request.LANGUAGE_CODE))
+    context = {"form": form, "title": _("Upstream") if row else _("New upstream"), "button": _("Save"), "upstream": row}
+    return render(request, "services/form.html", context)
 
 
-@require_POST
+@posts("upstreams.change")
+def remove_upstream(request, name):
+    """Forget an upstream and its secret."""
+    row = get_object_or_404(Upstream, name=name)
+    try:
+        actions.remove_upstream(row, by=request.user)
+    except BadRequest:
+        messages.error(request, _("A service offers a model of this upstream: take the model away first."))
+        return redirect("services:upstream", name=name)
+    messages.success(request, _("The upstream and its key are gone."))
+    return redirect("services:overview")
+
+
 @needs("provider.change")
 def provider(request):
     """The provider's own data."""
-    form = ProviderForm(request.POST)
-    if form.is_valid():
-        try:
-            actions.set_provider(**form.cleaned_data, by=request.user)
-            return redirect("services:overview")
-        except GuijuError as problem:
-            form.add_error("code", problem.sentence(request.LANGUAGE_CODE))
-    return overview(request, {"provider": form})
+    row = Provider.objects.first() or Provider()
+    form = ProviderForm(request.POST or None, initial={"name": row.name, "code": row.code, "contact": row.contact})
+    if request.method == "POST" and form.is_valid():
+        actions.set_provider(**form.cleaned_data, by=request.user)
+        messages.success(request, _("Saved. Every gateway worker has it within a second."))
+        return redirect("services:overview")
+    return _form(request, form, _("Provider"))

@@ -20,6 +20,12 @@ def moment(ms):
 
 
 @register.filter
+def clock(ms):
+    """Epoch milliseconds as the site's time of the day."""
+    return timezone.localtime(datetime.fromtimestamp(int(ms) / 1000, UTC)).strftime("%H:%M")
+
+
+@register.filter
 def tone(action):
     """The colour of an action, an outcome or a state."""
     word = str(action)
@@ -61,4 +67,27 @@ def word(value):
         "low": _("low"), "middle": _("middle"), "high": _("high"), "input": _("prompt"), "output": _("answer"),
         "duplicate": _("duplicate"), "too_short": _("too short"), "over_broad": _("over-broad"), "shadowed": _("shadowed"),
         "allow_useless": _("useless allow-phrase"),
+        "up": _("helpful"), "down": _("not helpful"), "wrong": _("it is wrong"), "unsafe": _("it is unsafe"),
+        "not_helpful": _("it doesn’t help"), "refused_wrongly": _("it was refused wrongly"), "good": "",
+        "other": _("something else"),
     }.get(str(value), value)  # fmt: skip
+
+
+@register.filter
+def did(verb):
+    """An act's verb, for people."""
+    return {
+        "services.suspend": _("suspended a service"), "services.resume": _("resumed a service"),
+        "services.create": _("created a service"), "services.change": _("changed a service"),
+        "services.route": _("offered a model"), "services.unroute": _("took a model away"),
+        "apps.create": _("created an app"), "apps.change": _("changed an app"),
+        "keys.create": _("made a key"), "keys.revoke": _("revoked a key"), "keys.rotate": _("rotated a key"),
+        "upstreams.create": _("added an upstream"), "upstreams.change": _("changed an upstream"),
+        "upstreams.remove": _("removed an upstream"), "provider.change": _("changed the provider’s data"),
+        "policies.save": _("saved a policy"), "policies.ask": _("asked for a second person"),
+        "policies.activate": _("put a policy in force"), "lexicons.import": _("imported a lexicon"),
+        "lexicons.activate": _("put a lexicon in force"), "people.link": _("made a sign-in link"),
+        "people.sign_in_by_link": _("signed in by link"), "people.roles": _("changed roles"),
+        "people.active": _("closed or reopened an account"), "contents.read": _("read contents"),
+        "subjects.erase": _("erased a subject"),
+    }.get(verb, verb)  # fmt: skip

@@ -1,283 +1,277 @@
-// The chat page: a client of /v1/chat/completions like any other, with a five-minute token in place of a key.
-// Conversations live in localStorage. Model text is never parsed as HTML: it becomes text nodes.
+// The chat page: conversations, their turns, and the answer that runs in each.
+import { fresh, forget, keep, load, sent, wait, waiting } from "./conversations.js";
+import { make, markdown } from "./markdown.js";
+import { ask, Failed, read, thumb } from "./service.js";
+
 const byId = (id) => document.getElementById(id);
 const words = byId("words").dataset;
-const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
-const STORE = "guiju.conversations";
+const REMEMBERED = Number(document.body.dataset.remembered); // characters that go with a question: models have an end
+const AGAIN_MS = 5_000;
+const A_DAY_MS = 86_400_000;
+const SPOKEN = 1_500; // characters of an answer that are read out
 let conversations = load();
-let current = conversations[0] || fresh();
-let token = { value: "", until: 0 };
-let running = null;
+let current = conversations[0] || begin();
+const running = new Map(); // conversation -> AbortController
+const nodes = new WeakMap(); // turn -> its article
 
-function load() {
-  try {
-    return JSON.parse(localStorage.getItem(STORE)) || [];
-  } catch {
-    return [];
-  }
+function begin() {
+  const made = fresh();
+  conversations.unshift(made);
+  return made;
 }
-function save() {
-  localStorage.setItem(STORE, JSON.stringify(conversations.filter((c) => c.turns.length).slice(0, 50)));
-}
-function fresh() {
-  const c = { id: crypto.randomUUID ? crypto.randomUUID() : String(Date.now()), turns: [] };
-  conversations.unshift(c);
-  return c;
-}
-function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes))
-    name === "on" ? node.addEventListener("click", value) : node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-function say(text) {
-  byId("status").textContent = text;
-}
-
-// --- Markdown, as much as answers need: paragraphs, lists, code, bold. Everything ends as text nodes.
-function inline(text) {
-  return text
-    .split(/(`[^`\n]+`|\*\*[^*\n]+\*\*)/)
-    .filter(Boolean)
-    .map((part) => {
-      if (/^`[^`]+`$/.test(part)) return make("code", {}, part.slice(1, -1));
-      if (/^\*\*[^*]+\*\*$/.test(part)) return make("strong", {}, part.slice(2, -2));
-      return document.createTextNode(part);
-    });
-}
-function markdown(text) {
-  const out = document.createDocumentFragment();
-  text.split(/(```[^\n]*\n[\s\S]*?(?:```|$))/).forEach((block, odd) => {
-    if (odd % 2) {
-      out.append(
-        make("pre", { tabindex: "0" }, make("code", {}, block.replace(/^```[^\n]*\n/, "").replace(/```$/, ""))),
-      );
-      return;
-    }
-    for (const part of block.split(/\n{2,}/)) {
-      const lines = part.split("\n").filter((line) => line.trim());
-      if (!lines.length) continue;
-      const kind = lines.every((l) => /^\s*[-*•] /.test(l))
-        ? "ul"
-        : lines.every((l) => /^\s*\d+[.)] /.test(l))
-          ? "ol"
-          : "";
-      if (kind)
-        out.append(
-          make(kind, {}, ...lines.map((l) => make("li", {}, ...inline(l.replace(/^\s*(?:[-*•]|\d+[.)]) /, ""))))),
-        );
-      else out.append(make("p", {}, ...lines.flatMap((l, i) => (i ? [make("br"), ...inline(l)] : inline(l)))));
-    }
-  });
-  return out;
+function say(text, ...more) {
+  byId("status").replaceChildren(text, ...more);
 }
 
 // --- the page
 function draw() {
-  const log = byId("log");
-  log.querySelectorAll(".turn").forEach((n) => n.remove());
+  byId("turns").replaceChildren(...current.turns.map((turn) => article(turn)));
   byId("welcome").hidden = current.turns.length > 0;
-  current.turns.forEach((turn, at) => log.append(turnNode(turn, at)));
-  const list = byId("conversations");
-  list.replaceChildren(
+  list();
+  busy();
+  byId("log").scrollTop = byId("log").scrollHeight;
+}
+function list() {
+  byId("conversations").replaceChildren(
     ...conversations
       .filter((c) => c.turns.length || c === current)
       .map((c) => {
         const title = c.turns[0] ? c.turns[0].text.slice(0, 30) : words.empty;
-        const item = make(
-          "li",
-          {},
-          make(
-            "button",
-            {
-              type: "button",
-              on: () => {
-                current = c;
-                draw();
-                menu(false);
-              },
-            },
-            title,
-          ),
-          make(
-            "button",
-            { type: "button", class: "quiet", "aria-label": `${words.delete}: ${title}`, on: () => remove(c) },
-            "×",
-          ),
-        );
-        item.setAttribute("aria-current", c === current);
-        return item;
+        const open = make("button", { type: "button", on: () => show(c) }, title);
+        if (c === current) open.setAttribute("aria-current", "true");
+        const gone = { type: "button", class: "quiet", "aria-label": `${words.delete}: ${title}`, on: () => remove(c) };
+        return make("li", {}, open, ...(c.turns.length ? [make("button", gone, "×")] : []));
       }),
   );
-  log.scrollTop = log.scrollHeight;
 }
-function remove(c) {
-  conversations = conversations.filter((x) => x !== c);
-  if (c === current) current = conversations[0] || fresh();
-  save();
+function show(conversation) {
+  current = conversation;
   draw();
+  menu(false);
 }
-function turnNode(turn, at) {
+function remove(conversation) {
+  running.get(conversation)?.abort();
+  const place = conversations.indexOf(conversation);
+  conversations.splice(place, 1);
+  forget(conversation);
+  if (conversation === current) current = conversations[0] || begin();
+  draw();
+  menu(false); // on a phone it would lie over what is said next
+  const undo = () => {
+    conversations.splice(place, 0, conversation);
+    keep(conversation);
+    say("");
+    show(conversation);
+  };
+  say(words.deleted, " ", make("button", { type: "button", class: "quiet", on: undo }, words.undo));
+}
+function article(turn) {
   const mine = turn.role === "user";
+  const who = mine ? words.you : turn.problem && !turn.text ? words.service : words.ai;
   const said = make("div", { class: "said" });
   if (mine) said.append(turn.text);
   else said.append(markdown(turn.text));
   const node = make(
     "article",
-    { class: `turn ${turn.role}${turn.refused ? " refused" : ""}` },
-    make("div", { class: "who" }, mine ? words.you : words.ai),
-    said,
+    { class: `turn ${turn.role}${turn.refused ? " refused" : ""}`, "aria-label": who },
+    make("div", { class: "who", "aria-hidden": "true" }, who),
+    ...(turn.text || turn.open ? [said] : []),
+    ...(turn.problem ? [make("p", { class: "banner" }, `${words.failed} ${turn.problem}`)] : []),
+    ...(turn.stopped ? [make("p", { class: "soft" }, words.stopped)] : []),
   );
-  if (!mine && !turn.open) node.append(tools(turn, at));
+  if (turn.open) said.classList.add("cursor");
+  else node.append(tools(turn));
+  nodes.set(turn, node);
   return node;
 }
-function tools(turn, at) {
+function redraw(turn) {
+  const old = nodes.get(turn);
+  if (old?.isConnected) old.replaceWith(article(turn));
+}
+function tools(turn) {
   const bar = make("div", { class: "tools" });
   const add = (text, act, more = {}) =>
     bar.append(make("button", { type: "button", class: "quiet", on: act, ...more }, text));
-  add(words.copy, async () => {
-    await navigator.clipboard.writeText(`${turn.text}\n\n${words.label}`);
-    say(words.copied);
-  });
-  if (at === current.turns.length - 1)
-    add(words.retry, () => {
-      current.turns.pop();
-      answer();
-    });
-  if (turn.exchange) {
-    add(words.up, (e) => thumb(turn, "up", "good", e.target));
-    const choice = make(
-      "select",
-      { "aria-label": words.reason, class: "quiet" },
-      make("option", { value: "" }, `${words.down}…`),
-      ...[
-        ["wrong", words.wrong],
-        ["unsafe", words.unsafe],
-        ["not_helpful", words.nothelpful],
-        ["refused_wrongly", words.refusedwrongly],
-      ].map(([v, t]) => make("option", { value: v }, t)),
-    );
-    choice.style.width = "auto";
-    choice.addEventListener("change", () => choice.value && thumb(turn, "down", choice.value, choice));
-    bar.append(choice);
+  const last = turn === current.turns.at(-1);
+  if (turn.text && turn.role === "assistant") add(words.copy, () => copy(turn));
+  if (last && !running.has(current)) add(words.retry, retry);
+  if (turn.exchange && turn.text) {
+    const given = turn.thumb;
+    add(words.up, () => judge(turn, { thumb: "up", reason: "good" }), { "aria-pressed": given === "up" });
+    add(words.down, () => reasons(turn), { "aria-pressed": given === "down" });
   }
   if (turn.refused && turn.exchange)
     bar.append(make("a", { class: "button quiet", href: `/objections/${turn.exchange}/` }, words.why));
   return bar;
 }
-async function thumb(turn, way, reason, button) {
-  button.disabled = true;
-  const sent = await post("/control/v1/feedback", { exchange: turn.exchange, thumb: way, reason });
-  say(sent.ok ? words.thanks : words.failed);
-}
-function post(url, body) {
-  return fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json", "x-csrftoken": csrf },
-    body: JSON.stringify(body || {}),
-  });
-}
-async function bearer() {
-  if (Date.now() > token.until) {
-    const given = await post("/control/v1/chat-token");
-    if (!given.ok) throw new Error(String(given.status));
-    const body = await given.json();
-    token = { value: body.token, until: Date.now() + (body.seconds - 30) * 1000 };
+async function copy(turn) {
+  try {
+    await navigator.clipboard.writeText(`${turn.text}\n\n${words.label}`);
+    say(words.copied);
+  } catch {
+    say(words.nocopy); // a page without TLS on another machine's name may not
   }
-  return token.value;
+}
+function retry() {
+  if (current.turns.at(-1).role === "assistant") current.turns.pop();
+  answer(current);
+}
+
+// --- thumbs: kept on the device until the service has them
+function reasons(turn) {
+  const bar = nodes.get(turn).querySelector(".tools");
+  const choice = make(
+    "select",
+    { "aria-label": words.reason },
+    ...[
+      ["wrong", words.wrong],
+      ["unsafe", words.unsafe],
+      ["not_helpful", words.nothelpful],
+      ["refused_wrongly", words.refusedwrongly],
+      ["other", words.other],
+    ].map(([value, text]) => make("option", { value }, text)),
+  );
+  const more = make("textarea", { "aria-label": words.more, placeholder: words.more, maxlength: "2000" });
+  const form = make(
+    "form",
+    { class: "thumb" },
+    make("strong", {}, words.reason),
+    choice,
+    more,
+    make("button", { class: "primary" }, words.send),
+    make("button", { type: "button", on: () => redraw(turn) }, words.cancel),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    judge(turn, { thumb: "down", reason: choice.value, words: more.value.trim() });
+  });
+  bar.replaceWith(form);
+  choice.focus();
+  form.scrollIntoView({ block: "nearest" });
+}
+function judge(turn, given) {
+  turn.thumb = given.thumb;
+  keep(current);
+  redraw(turn);
+  wait({ exchange: turn.exchange, since: Date.now(), ...given });
+  deliver();
+}
+let delivering = false;
+async function deliver() {
+  if (delivering) return;
+  delivering = true;
+  const tried = new Set();
+  let left = false;
+  for (;;) {
+    const given = waiting().find((t) => !tried.has(JSON.stringify(t)));
+    if (!given) break;
+    tried.add(JSON.stringify(given));
+    try {
+      await thumb(given);
+      sent(given);
+      say(words.thanks);
+    } catch (problem) {
+      const never = problem.status === 400 || (problem.status === 404 && Date.now() - given.since > A_DAY_MS);
+      if (never) sent(given);
+      else left = true;
+      say(`${never ? words.failed : words.later} ${problem.message}`);
+    }
+  }
+  delivering = false;
+  if (left) setTimeout(deliver, AGAIN_MS);
 }
 
 // --- one answer
-async function answer() {
+function history(turns) {
+  // What was refused would be refused again with every later question: neither it nor its answer goes along.
+  const asked = turns.filter((turn, at) => {
+    const reply = turn.role === "user" ? turns[at + 1] : turn;
+    return turn.text && !reply?.refused && (turn.role === "user" || !turn.problem);
+  });
+  let room = REMEMBERED;
+  const first = asked.findLastIndex((turn) => (room -= turn.text.length) < 0) + 1;
+  const kept = asked.slice(Math.min(first, asked.length - 1));
+  if (kept[0].role !== "user") kept.shift(); // an answer without its question
+  return kept.map((turn) => ({ role: turn.role, content: turn.text }));
+}
+async function answer(conversation) {
+  const messages = history(conversation.turns);
   const turn = { role: "assistant", text: "", open: true };
-  const history = current.turns.filter((t) => t.text && !t.refused).map((t) => ({ role: t.role, content: t.text }));
-  current.turns.push(turn);
-  draw();
-  const node = byId("log").lastElementChild;
-  const said = node.querySelector(".said");
-  said.classList.add("cursor");
-  busy(true);
-  running = new AbortController();
-  try {
-    const reply = await fetch("/v1/chat/completions", {
-      method: "POST",
-      signal: running.signal,
-      headers: {
-        "content-type": "application/json",
-        authorization: `Bearer ${await bearer()}`,
-        "accept-language": document.body.dataset.language,
-      },
-      body: JSON.stringify({ model: document.body.dataset.model, stream: true, messages: history }),
+  const stop = new AbortController();
+  conversation.turns.push(turn);
+  running.set(conversation, stop);
+  if (conversation === current) draw();
+  let painted = 0;
+  const paint = () => {
+    painted ||= requestAnimationFrame(() => {
+      painted = 0;
+      const said = nodes.get(turn)?.querySelector(".said");
+      if (said?.isConnected && turn.open) following(() => said.replaceChildren(markdown(turn.text)));
     });
+  };
+  try {
+    const reply = await ask(messages, stop.signal);
     turn.exchange = reply.headers.get("x-guiju-exchange") || "";
-    if (!reply.ok) {
-      const problem = await reply.json();
-      turn.refused = problem.error?.code === "content_blocked";
-      throw new Error(problem.error?.message || reply.statusText);
-    }
     await read(reply.body, (chunk) => {
-      if (chunk.error) throw new Error(chunk.error.message);
+      if (chunk.error) throw new Failed(chunk.error.message);
       const choice = chunk.choices?.[0];
       if (choice?.delta?.content) {
         turn.text += choice.delta.content;
-        said.replaceChildren(markdown(turn.text));
-        follow();
+        paint();
       }
-      if (choice?.finish_reason === "content_filter") turn.refused = true;
+      if (choice?.finish_reason === "content_filter") turn.refused = chunk.guiju?.action !== "stop";
     });
     say(words.done);
   } catch (problem) {
-    if (problem.name === "AbortError") say(words.stopped);
+    if (problem.name === "AbortError" || turn.stopped) turn.stopped = true;
     else {
-      turn.text ||= `${words.failed} ${problem.message}`;
-      turn.refused ||= false;
-      say(turn.text);
+      turn.problem = problem.message;
+      turn.exchange ||= problem.exchange || "";
+      turn.refused = problem.code === "content_blocked";
     }
+    say(turn.stopped ? words.stopped : `${words.failed} ${problem.message}`);
   }
-  running = null;
   delete turn.open;
-  busy(false);
-  save();
-  draw();
+  running.delete(conversation);
+  if (conversations.includes(conversation)) keep(conversation);
+  byId("spoken").textContent = turn.text && `${words.ai}: ${turn.text.slice(0, SPOKEN)}`;
+  if (conversation !== current) return;
+  following(() => redraw(turn));
+  busy();
 }
-function follow() {
+function following(change) {
   const log = byId("log");
-  if (log.scrollHeight - log.scrollTop - log.clientHeight < 160) log.scrollTop = log.scrollHeight;
+  const near = log.scrollHeight - log.scrollTop - log.clientHeight < 160;
+  change();
+  if (near) log.scrollTop = log.scrollHeight;
 }
-async function read(stream, each) {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const events = (held + value).split("\n\n");
-    held = events.pop();
-    for (const event of events) {
-      const data = event.replace(/^data: /, "");
-      if (data && data !== "[DONE]") each(JSON.parse(data));
-    }
-  }
-}
-function busy(on) {
+function busy() {
+  const on = running.has(current);
   byId("send").hidden = on;
   byId("stop").hidden = !on;
 }
 function menu(open) {
-  byId("side").classList.toggle("open", open);
+  const side = byId("side");
+  const was = side.classList.contains("open");
+  side.classList.toggle("open", open);
   byId("menu").setAttribute("aria-expanded", open);
+  if (open) byId("new").focus();
+  else if (was) byId("menu").focus();
 }
 
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const field = byId("prompt");
   const text = field.value.trim();
-  if (!text || running) return;
+  if (!text || running.has(current)) return;
   field.value = "";
   grow(field);
+  const before = current.turns.at(-1);
   current.turns.push({ role: "user", text });
-  save();
-  answer();
+  conversations = [current, ...conversations.filter((c) => c !== current)];
+  keep(current);
+  if (before) redraw(before); // only the newest answer can be tried again
+  answer(current);
 });
 byId("prompt").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -290,11 +284,12 @@ function grow(field) {
   field.style.height = "44px";
   field.style.height = `${Math.min(field.scrollHeight + 2, 180)}px`;
 }
-byId("stop").addEventListener("click", () => running?.abort());
+byId("stop").addEventListener("click", () => {
+  running.get(current)?.abort();
+  byId("prompt").focus();
+});
 byId("new").addEventListener("click", () => {
-  if (current.turns.length) current = fresh();
-  menu(false);
-  draw();
+  show(current.turns.length ? begin() : current);
   byId("prompt").focus();
 });
 byId("menu").addEventListener("click", () => menu(!byId("side").classList.contains("open")));
@@ -302,6 +297,15 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") menu(false);
 });
 document.addEventListener("click", (event) => {
-  if (!byId("side").contains(event.target) && event.target !== byId("menu")) menu(false);
+  if (event.target.isConnected && !byId("side").contains(event.target) && event.target !== byId("menu")) menu(false);
 });
+// Whoever leaves in the middle of an answer finds what had come of it.
+window.addEventListener("pagehide", () => {
+  for (const conversation of running.keys()) {
+    conversation.turns.at(-1).stopped = true;
+    keep(conversation);
+  }
+});
+window.addEventListener("online", deliver);
 draw();
+deliver();

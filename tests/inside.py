@@ -102,7 +102,7 @@ class Inside:
         pools = {u.name: pool_of(u, settings, keyring) for u in upstreams}
         self.gateway.swap(Compiled(snapshot, {"default": reviewer}, pools))
         self.control = pool_of(upstreams[0], settings, keyring)
-        server = Server(App(self.gateway, self.control), self._limits)
+        self.server = server = Server(App(self.gateway, self.control), self._limits)
         self.port = await server.listen("127.0.0.1", 0)
         ready.set()
         await self._stop.wait()
@@ -130,6 +130,10 @@ class Inside:
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left += 1
             writer.transport.abort()
+
+    def sweep(self) -> None:
+        """What the worker does once a second."""
+        self._loop.call_soon_threadsafe(self.server.sweep)
 
     # --- a client --------------------------------------------------------------------------------
 

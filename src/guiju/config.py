@@ -83,6 +83,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("gateway.body_limit", int, 8_388_608, "bytes", "Largest request body that is read"),
     Setting("gateway.header_limit", int, 65_536, "bytes", "Largest head of a request"),
     Setting("gateway.connections", int, 10_000, "connections", "Open client connections of one worker"),
+    Setting(
+        "gateway.arrival_seconds",
+        float,
+        30.0,
+        "seconds",
+        "Time for a request's head to come, and between parts of its body",
+    ),
+    Setting(
+        "gateway.idle_seconds", float, 120.0, "seconds", "How long a kept connection may wait for its next request"
+    ),
     Setting("gateway.answer_limit", int, 33_554_432, "bytes", "Largest whole answer of an upstream that is read"),
     Setting(
         "gateway.drain_seconds", float, 10.0, "seconds", "How long running streams may finish when the service stops"

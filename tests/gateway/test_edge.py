@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -219,8 +221,8 @@ def test_a_target_in_absolute_form_is_taken(inside: Inside):
         ("/v1/moderations", "POST", b'{"input": "hello"}', 200),
         ("/v1/moderations", "POST", b"[]", 400),
         ("/v1/nothing", "POST", b"{}", 404),
-        (CHAT, "GET", b"", 404),
-        (CHAT, "OPTIONS", b"", 404),
+        (CHAT, "GET", b"", 405),
+        (CHAT, "OPTIONS", b"", 405),
         (CHAT, "POST", b"{", 400),
         (MESSAGES, "POST", b"{}", 400),
         ("/_internal/poll", "POST", b"{}", 404),
@@ -264,3 +266,85 @@ def test_a_tool_call_is_a_reason_to_stop_whatever_the_upstream_calls_it(inside: 
         choice = {"index": 0, "message": {"content": None, "tool_calls": calls}, "finish_reason": "stop"}
         inside.says = [JSON + json.dumps({"choices": [choice]}).encode()]
     assert b'"stop_reason":"tool_use"' in inside.ask(MESSAGES, stream=streamed)
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Inside]:
+    with Inside(tmp_path, limits=Limits(arrival=0.3, idle=0.3)) as running:
+        yield running
+
+
+def closed_by_then(sock: socket.socket, hasty: Inside) -> bool:
+    time.sleep(0.4)
+    hasty.sweep()
+    sock.settimeout(1)
+    try:
+        return sock.recv(100) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"])
+def test_who_keeps_a_connection_and_says_nothing_loses_it(hasty: Inside, sent: bytes):
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        sock.sendall(sent)
+        assert closed_by_then(sock, hasty)
+
+
+def test_a_head_that_trickles_loses_it_too(hasty: Inside):
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        for _ in range(4):
+            time.sleep(0.1)
+            sock.sendall(b"a")
+        assert closed_by_then(sock, hasty)
+
+
+def test_a_body_may_take_its_time_as_long_as_it_comes(hasty: Inside):
+    hasty.says = [whole("好")]
+    message = request(
+        CHAT, json.dumps({"model": "openai", "messages": [{"role": "user", "content": "你好" * 50}]}).encode()
+    )
+    head = message.index(b"\r\n\r\n") + 4
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        sock.sendall(message[:head])
+        for at in range(head, len(message), len(message) // 6):
+            time.sleep(0.2)
+            hasty.sweep()
+            sock.sendall(message[at : at + len(message) // 6])
+        assert status_of(receive(sock)) == 200
+
+
+def test_a_running_answer_is_not_idle(hasty: Inside):
+    hasty.says = [SSE, chunk({"content": "一"}), 0.5, chunk({"content": "二"}), chunk({}, "stop"), DONE]
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        body = {"model": "openai", "stream": True, "messages": [{"role": "user", "content": "数"}]}
+        sock.sendall(request(CHAT, json.dumps(body).encode()))
+        time.sleep(0.4)
+        hasty.sweep()
+        assert b"[DONE]" in receive(sock, until=b"[DONE]")
+
+
+def test_a_book_is_judged_beside_the_event_loop(tmp_path: Path):
+    threads: list[set[int]] = []
+
+    def note(sentence: str) -> list:
+        threads[-1].add(threading.get_ident())
+        return []
+
+    detector = SentenceDetector("notes", frozenset({"P.attack"}), note)
+    with Inside(tmp_path, detectors=[detector]) as running:
+        for prompt, answer in (("你好。", "好。"), ("读。" * 30_000, "好。"), ("你好。", "写。" * 30_000)):
+            threads.append(set())
+            running.says = [whole(answer)]
+            said = running.ask(messages=[{"role": "user", "content": prompt}], wait=30)
+            assert status_of(said) == 200
+    loop = threads[0].copy().pop()
+    assert threads[0] == {loop}
+    assert threads[1] - {loop}
+    assert threads[2] - {loop}

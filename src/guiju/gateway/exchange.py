@@ -28,7 +28,7 @@ from guiju.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from guiju.gateway import admission, ids, stream, whole
+from guiju.gateway import admission, ids, stream, texts, whole
 from guiju.gateway.admission import Admitted
 from guiju.gateway.compiled import Compiled
 from guiju.gateway.http import Call, ClientLeft
@@ -74,7 +74,8 @@ class Exchange:
         try:
             ask = self.dialect.read(self.call.body, self.call.headers)  # 1 parse    -> BadRequest
             self._admit(ask)  # 2 admit    -> CallerError, PolicyError
-            verdicts = self._review_input(ask)  # 3 review
+            verdicts = await texts.review(self, ask.segments, "input")  # 3 review
+            self.move(JUDGED)
             await self._open(ask, verdicts)  # 4 record, durable
             verdict = combine(verdicts)
             if not verdict.serves and not self.grant.observe:
@@ -134,26 +135,6 @@ class Exchange:
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
         gateway.running.add(self)
         self.move(ADMITTED)
-
-    # --- 3 review the input -------------------------------------------------------------------------
-
-    def _review_input(self, ask: Ask) -> list[Verdict]:
-        admitted = self.admitted
-        assert admitted is not None
-        reviewer = self.compiled.reviewers[admitted.service.policy]
-        verdicts = [
-            reviewer.review(
-                s.text,
-                direction="input",
-                audience=admitted.audience,
-                form=s.form,
-                language=self.language,
-                sample=self.sample,
-            )
-            for s in ask.segments
-        ]
-        self.move(JUDGED)
-        return verdicts
 
     def _masked(self, ask: Ask, verdicts: list[Verdict]) -> dict[Path, str]:
         if self.grant.observe:

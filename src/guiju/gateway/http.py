@@ -1,7 +1,8 @@
 """The server in front: HTTP/1.1 on asyncio, with llhttp (httptools) reading what clients send.
 
 I/O. app.py gets a `Call` for each request and answers through it. Why not an ASGI server: docs/decisions/0001. Limits are
-here: size of head and body, connections, and a client that doesn't read stops its upstream from being read.
+here: size of head and body, connections, how long a request may take to come and a connection may lie idle; and a client
+that doesn't read stops its upstream from being read.
 """
 
 from __future__ import annotations
@@ -32,8 +33,18 @@ Handler = Callable[["Call"], Awaitable[None]]
 class Limits:
     """What a client may send."""
 
-    def __init__(self, *, head: int = 65_536, body: int = 8_388_608, connections: int = 10_000) -> None:
-        self.head, self.body, self.connections = head, body, connections
+    def __init__(
+        self,
+        *,
+        head: int = 65_536,
+        body: int = 8_388_608,
+        connections: int = 10_000,
+        arrival: float = 30.0,
+        idle: float = 120.0,
+    ) -> None:
+        """`arrival`: seconds in which a head must have come whole, and at least every so often more of a body; `idle`: seconds
+        that a kept connection may wait for its next request."""
+        self.head, self.body, self.connections, self.arrival, self.idle = head, body, connections, arrival, idle
 
 
 class ClientLeft(ConnectionError):
@@ -141,9 +152,19 @@ class Connection(asyncio.Protocol):
         """Nothing that comes is read any more as a request."""
         self._waiting: deque[Call] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._since = self._loop.time()
+        """When the connection began to wait for what it waits for: a request, the rest of a head, more of a body."""
+        self._coming = False
+        """A request has begun to come and isn't whole."""
         self.full: asyncio.Future[None] | None = None
         self.lost = False
         self.peer = ""
+
+    def late(self, now: float) -> None:
+        """Close a connection that has waited too long: who sends a byte now and then must not keep it for ever."""
+        limits = self._server.limits
+        if self._task is None and now - self._since > (limits.arrival if self._coming else limits.idle):
+            self.close()
 
     # --- asyncio ----------------------------------------------------------------------------------
 
@@ -197,6 +218,7 @@ class Connection(asyncio.Protocol):
     # --- httptools --------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        self._coming, self._since = True, self._loop.time()
         self._target, self._headers, self._head_size = b"", {}, 0
         self._pieces, self._size, self._call = [], 0, None
 
@@ -225,6 +247,7 @@ class Connection(asyncio.Protocol):
             self.send(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
+        self._since = self._loop.time()
         self._size += len(body)
         limit, call = self._server.limits.body, self._call
         if self._size > 4 * limit:
@@ -244,6 +267,7 @@ class Connection(asyncio.Protocol):
         self._take(call)
 
     def on_message_complete(self) -> None:
+        self._coming = False
         call, self._call = self._call, None
         if call is None:
             return
@@ -293,7 +317,7 @@ class Connection(asyncio.Protocol):
             if not call.begun:
                 self._say(500, b"internal error")
         finally:
-            self._task = None
+            self._task, self._since = None, self._loop.time()
             if call._state == "streaming":
                 call.abort()
         if not call.keep_alive or self._server.closing:
@@ -352,6 +376,12 @@ class Server:
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
+
+    def sweep(self) -> None:
+        """Called about once a second: close what has waited too long."""
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.connections):
+            connection.late(now)
 
     async def close(self, grace: float) -> None:
         """Take no more connections, let running calls end for `grace` seconds, then break them off."""

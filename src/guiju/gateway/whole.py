@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from guiju import clock
-from guiju.gateway import ids
+from guiju.gateway import ids, texts
 from guiju.gateway.life import SERVING
 from guiju.label import notice
 from guiju.ledger import entries
@@ -28,21 +28,10 @@ async def serve(exchange: Exchange, ask: Ask) -> None:
     dialect = exchange.compiled.upstreams[grant.upstream].dialect
     body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
     answer = exchange.dialect.read_answer(body, ask, dialect=dialect, allow_opaque=admitted.app.allow_opaque)
-    reviewer = exchange.compiled.reviewers[admitted.service.policy]
-    verdicts = [
-        reviewer.review(
-            s.text,
-            direction="output",
-            audience=admitted.audience,
-            form=s.form,
-            language=exchange.language,
-            sample=exchange.sample,
-        )
-        for s in answer.segments
-    ]
+    verdicts = await texts.review(exchange, answer.segments, "output")
     verdict = combine(verdicts)
     exchange.count(verdict.judged, "output")
-    texts = tuple(
+    found = tuple(
         entries.Reviewed(path=entries.place(s.path), length=len(s.text), action=v.action, judged=v.judged)
         for s, v in zip(answer.segments, verdicts, strict=True)
         if v.judged
@@ -51,7 +40,7 @@ async def serve(exchange: Exchange, ask: Ask) -> None:
     usage = {"input_tokens": answer.usage[0], "output_tokens": answer.usage[1]} if answer.usage else {}
     exchange.tokens(usage)
     record: dict[str, Any] = {
-        "texts": texts, "action": verdict.action, "withheld": entries.places(answer.withheld), "queue": verdict.queue, **usage,
+        "texts": found, "action": verdict.action, "withheld": entries.places(answer.withheld), "queue": verdict.queue, **usage,
     }  # fmt: skip
     if not verdict.serves and not grant.observe:
         details = exchange.label() | exchange.speaker.details(verdict)
@@ -96,10 +85,10 @@ def _notices(exchange: Exchange, answer: Any, ask: Ask, replaced: dict[Path, str
     place = exchange.app.notice
     if place == "interface" or ask.json_mode:
         return ()
-    texts = {s.path: s.text for s in answer.segments}
+    said = {s.path: s.text for s in answer.segments}
     made = []
     for path in answer.content_paths:
-        text = replaced.get(path, texts.get(path, ""))
+        text = replaced.get(path, said.get(path, ""))
         words = notice.beginning(exchange.language) if place == "begin" else notice.end(exchange.language)
         offset = 0 if place == "begin" else len(text)
         replaced[path] = words + text if place == "begin" else text + words

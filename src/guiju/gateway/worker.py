@@ -65,6 +65,8 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
         head=config["gateway.header_limit"],
         body=config["gateway.body_limit"],
         connections=config["gateway.connections"],
+        arrival=config["gateway.arrival_seconds"],
+        idle=config["gateway.idle_seconds"],
     )
     server = Server(app, limits)
     reloader = Reloader(gateway, control)
@@ -74,7 +76,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     # Before anybody can ask: what this worker opens stands behind it in the journal (work/drain.py: recover).
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
     port = await server.listen(config["host"], config["port"])
-    jobs.append(spawn(_watch(gateway, app, control), "watch"))
+    jobs.append(spawn(_watch(gateway, app, server), "watch"))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -96,13 +98,14 @@ async def _tell(journal: Journal, note: entries.Note) -> None:
         _log.error("journal=failing problem=%s", problem)
 
 
-async def _watch(gateway: Gateway, app: App, control: object) -> None:
-    """Once a second: late upstreams, free disk, counts on disk; once a minute: rejections without a key."""
+async def _watch(gateway: Gateway, app: App, server: Server) -> None:
+    """Once a second: late upstreams and clients, free disk, counts on disk; once a minute: rejections without a key."""
     disk, seconds, low = RealDisk(), 0, False
     while True:
         compiled = gateway._compiled
         for pool in compiled.pools.values() if compiled else ():
             pool.sweep()
+        server.sweep()
         try:
             gateway.disk_free = disk.free(gateway.config.home)
             was_low, low = low, gateway.disk_free < gateway.config["disk.warn_bytes"]

@@ -1,0 +1,43 @@
+"""Whole texts through review: those of a request, and those of an answer that isn't streamed. Streams go through stream.py.
+
+A book in one request must not stop the streams of everybody else: large texts are judged in a thread, which yields to the
+event loop every few milliseconds. Small ones, nearly all, are judged at once, since a thread costs more than they do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from guiju.types import Direction, Segment, Verdict
+
+if TYPE_CHECKING:
+    from guiju.gateway.exchange import Exchange
+
+LARGE = 32_768
+"""Characters, of all texts together: about two milliseconds of review."""
+
+
+async def review(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
+    """The verdict on each text, by the policy of the exchange's service."""
+    if sum([len(s.text) for s in segments]) > LARGE:
+        return await asyncio.to_thread(_judge, exchange, segments, direction)
+    return _judge(exchange, segments, direction)
+
+
+def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
+    admitted = exchange.admitted
+    assert admitted is not None
+    reviewer = exchange.compiled.reviewers[admitted.service.policy]
+    return [
+        reviewer.review(
+            s.text,
+            direction=direction,
+            audience=admitted.audience,
+            form=s.form,
+            language=exchange.language,
+            sample=exchange.sample,
+        )
+        for s in segments
+    ]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -36,7 +35,7 @@ from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, 
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
-from guiju.label.record import LabelRecord, produced
+from guiju.label.record import produced
 from guiju.ledger import entries, seal
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
@@ -132,6 +131,8 @@ class Exchange:
             first = ask.media[0]
             raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=first.kind)
         gateway.check_space()
+        self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
+        self.label_text = self.record.text()
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
         gateway.running.add(self)
         self.move(ADMITTED)
@@ -406,17 +407,8 @@ class Exchange:
         assert self.admitted is not None
         return self.admitted.app
 
-    @cached_property
-    def _record(self) -> LabelRecord:
-        """The label of the first choice."""
-        return produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
-
-    @cached_property
-    def label_text(self) -> str:
-        return self._record.text()
-
     def label(self) -> Json:
-        return {"exchange": self.id, "label": self._record.wrapped()}
+        return {"exchange": self.id, "label": self.record.wrapped()}
 
     def headers(self) -> list[tuple[str, str]]:
         headers = [("x-guiju-exchange", self.id)]

@@ -13,7 +13,7 @@ from guiju.review.canon import canonical
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Judged, Verdict
 
-_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
 _WORD = re.compile("[A-Za-z]+")
 _LOOKED_AT = 100
 """Characters of a prompt that tell its language; more would only cost time."""
@@ -59,19 +59,25 @@ def language_of(accept_language: str, text: str, default: str) -> str:
         text: the prompt.
         default: the service's setting.
     """
+    if accept_language and (asked := _asked(accept_language)):
+        return asked
+    if text:
+        head = text[:_LOOKED_AT]
+        han, words = sum(map(len, _HAN.findall(head))), len(_WORD.findall(head))
+        if han or words:
+            return "zh" if 2 * han >= 3 * words else "en"  # a Chinese word has about one and a half characters
+    return "en" if default == "en" else "zh"
+
+
+def _asked(accept_language: str) -> str:
+    """The one of ours that weighs most; "" where neither is asked for."""
     best, best_weight = "", 0.0
     for part in accept_language[:500].split(","):
         tag, _, parameter = part.partition(";")
         primary, weight = tag.strip().lower().partition("-")[0], _weight(parameter)
         if primary in ("zh", "en") and weight > best_weight:
             best, best_weight = primary, weight
-    if best:
-        return best
-    head = text[:_LOOKED_AT]
-    han, words = len(_HAN.findall(head)), len(_WORD.findall(head))
-    if han or words:
-        return "zh" if 2 * han >= 3 * words else "en"  # a Chinese word has about one and a half characters
-    return "en" if default == "en" else "zh"
+    return best
 
 
 def _weight(parameter: str) -> float:

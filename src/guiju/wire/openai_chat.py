@@ -234,7 +234,8 @@ class ChatAnswer:
         self.withheld: list[str] = []
         self.segments: list[Segment] = []
         for number, choice in enumerate(choices):
-            self._probabilities(number, choice)
+            if choice.get(LOGPROBS) is not None:
+                self._probabilities(number, choice)
         for leaf in answer_leaves(_without_logprobs(body), ANSWER):
             if leaf.kind == "opaque":
                 if not allow_opaque:
@@ -277,6 +278,8 @@ class ChatAnswer:
 
 def _without_logprobs(body: Json) -> Json:
     """The answer without log probabilities: their tokens are the content's, and leave or go with it."""
+    if all(choice.get(LOGPROBS) is None for choice in body["choices"]):
+        return body
     return {**body, "choices": [{k: v for k, v in choice.items() if k != LOGPROBS} for choice in body["choices"]]}
 
 

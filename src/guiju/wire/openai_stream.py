@@ -16,7 +16,7 @@ from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
 from guiju.wire.probabilities import Probabilities, alternatives
-from guiju.wire.strings import EPOCH, IDENTIFIER, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
+from guiju.wire.strings import EPOCH, UNREADABLE, Places, decode_answer, encode, form_of, is_identifier, leaves, put
 
 _HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
 _KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -208,8 +208,7 @@ class ChatStream:
     def _learn(self, body: Json) -> None:
         known = tuple(body.get(name) for name in _KNOWN)
         if all(
-            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and IDENTIFIER.fullmatch(k))
-            for k in known
+            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and is_identifier(k)) for k in known
         ):
             self._known = known
             if not self.head:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 
 
 class Setting(NamedTuple):
@@ -39,17 +39,20 @@ def boolean(text: str) -> bool:
         return True
     if word in ("false", "0", "no", "off", ""):
         return False
-    raise ValueError("write true or false")
+    raise ValueError(Said("write true or false", "请填写 true 或 false"))
 
 
 def at_least_one(text: str) -> int:
     """A whole number from 1 on. Raises: ValueError."""
     if (number := int(text)) < 1:
-        raise ValueError("write 1 or more")
+        raise ValueError(Said("write 1 or more", "请填写不小于 1 的整数"))
     return number
 
 
-WRITE: dict[Callable[[str], Any], str] = {int: "write a whole number", float: "write a number"}
+WRITE: dict[Callable[[str], Any], Said] = {
+    int: Said("write a whole number", "请填写整数"),
+    float: Said("write a number", "请填写数字"),
+}
 """What to write, for types whose own complaint is Python's."""
 
 SETTINGS: tuple[Setting, ...] = (
@@ -185,10 +188,12 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     file = home / "guiju.toml"
     for name, value in _flatten(_table(file)):
         if name in RETIRED:
-            raise SettingError(name=name, problem="no longer exists", remedy=RETIRED[name])
+            raise SettingError(name=name, problem=Said("no longer exists", "该设置已取消"), remedy=RETIRED[name])
         if name not in by_name:
             raise SettingError(
-                name=name, problem=f"is not a setting (in {file})", remedy="docs/reference/settings.md lists them"
+                name=name,
+                problem=Said("is not a setting (in {file})", "没有这项设置（见 {file}）", file=file),
+                remedy=Said("docs/reference/settings.md lists them", "全部设置见 docs/reference/settings.md"),
             )
         values[name] = _cast(by_name[name], str(value), str(file))
     for setting in SETTINGS:
@@ -197,7 +202,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
                 values[setting.name] = _cast(setting, Path(path).read_text(encoding="utf-8").strip(), path)
             except OSError as problem:
                 raise SettingError(
-                    name=setting.variable + "_FILE", problem=str(problem), remedy="Name a readable file"
+                    name=setting.variable + "_FILE",
+                    problem=str(problem),
+                    remedy=Said("Name a readable file", "请指定可读的文件"),
                 ) from None
         elif (text := env.get(setting.variable)) is not None:
             values[setting.name] = _cast(setting, text, setting.variable)
@@ -210,12 +217,19 @@ def _table(file: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):  # a home that can't be is told by who writes there
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise SettingError(name=str(file), problem=str(problem), remedy="Mend the file or move it away") from None
+        raise SettingError(
+            name=str(file),
+            problem=str(problem),
+            remedy=Said("Mend the file or move it away", "请修正该文件，或将其移走"),
+        ) from None
     except OSError as problem:
         raise SettingError(
             name=str(file),
-            problem=f"can't be read ({problem.strerror})",
-            remedy="Name a folder of yours: export GUIJU_HOME=~/guiju-data",
+            problem=Said("can't be read ({problem})", "无法读取（{problem}）", problem=problem.strerror),
+            remedy=Said(
+                "Name a folder of yours: export GUIJU_HOME=~/guiju-data",
+                "请换一个您自己的文件夹：export GUIJU_HOME=~/guiju-data",
+            ),
         ) from None
 
 
@@ -235,7 +249,13 @@ def _cast(setting: Setting, text: str, source: str) -> Any:
     except ValueError as problem:
         raise SettingError(
             name=setting.name,
-            problem=f"'{text}' (from {source}) isn't right: {WRITE.get(setting.type, problem)}",
+            problem=Said(
+                "'{text}' (from {source}) isn't right: {write}",
+                "“{text}”（来自 {source}）不正确：{write}",
+                text=text,
+                source=source,
+                write=WRITE.get(setting.type, problem),
+            ),
             remedy=setting.help,
         ) from None
 

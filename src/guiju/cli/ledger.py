@@ -8,7 +8,7 @@ from typing import Any
 
 from guiju.cli.django_setup import ready
 from guiju.cli.files import text_of
-from guiju.errors import BadRequest
+from guiju.errors import BadRequest, Said
 
 GOOD, TAMPERED = 0, 1
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         checkpoint.sign_if_grown()
         newest = Checkpoint.objects.order_by("-size").first()
         if newest is None:
-            raise BadRequest(field="ledger", problem="holds no entry yet")
+            raise BadRequest(field="ledger", problem=Said("holds no entry yet", "尚无记录"))
         print(
             json.dumps({"size": newest.size, "note": newest.note}) if args.json else newest.note,
             end="" if not args.json else "\n",

@@ -22,6 +22,7 @@ from guiju.errors import (
     MediaNotAllowed,
     OurError,
     PolicyError,
+    Said,
     ServiceSuspended,
     UpstreamError,
     UpstreamRefused,
@@ -129,7 +130,7 @@ class Exchange:
         )
         if ask.media and not door.app.allow_media:
             first = ask.media[0]
-            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=first.kind)
+            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=MEDIA[first.kind])
         gateway.check_space()
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
@@ -341,7 +342,8 @@ class Exchange:
             if answer.failed:
                 raise UpstreamRefused(upstream=grant.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:
-                raise UpstreamUnavailable(upstream=grant.upstream, problem="it ended in the middle of its answer")
+                problem = Said("it ended in the middle of its answer", "回答到一半即结束")
+                raise UpstreamUnavailable(upstream=grant.upstream, problem=problem)
             if not answer.done:  # all was said, only the last event wasn't
                 ending = answer.stop(finish=answer.finish, replacement="", details=label)
         except stream.Stopped as stop:
@@ -421,6 +423,13 @@ class Exchange:
             self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
 
 
+MEDIA = {
+    "image": Said("image", "图片"),
+    "audio": Said("audio", "音频"),
+    "video": Said("video", "视频"),
+    "file": Said("file", "文件"),
+}
+"""Kinds of media, for people."""
 _FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
 
@@ -429,9 +438,9 @@ def _unfit(headers: dict[str, str], stream: bool) -> str:
     """Why an answer can't be read as what was asked for, "" where it can."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", ""):
-        return "its answer is compressed, although that was declined"
+        return Said("its answer is compressed, although that was declined", "其回答经过压缩，而请求已声明不接受压缩")
     if stream and headers.get("content-type", "").strip().lower().startswith("application/json"):
-        return "its answer is whole, although a stream was asked for"
+        return Said("its answer is whole, although a stream was asked for", "请求的是流式回答，返回的却是整段回答")
     return ""
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from guiju.errors import GuijuError, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
@@ -61,9 +61,9 @@ class Reply(asyncio.Protocol):
             elif not self._any and self.used:
                 self._error = Stale()
             else:
-                problem = (
-                    "it closed the connection in the middle of its answer" if self._any else "it closed the connection"
-                )
+                problem = Said("it closed the connection", "连接被对方关闭")
+                if self._any:
+                    problem = Said("it closed the connection in the middle of its answer", "回答到一半时连接被对方关闭")
                 self._error = UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         self._pool.forget(self)
         self._wake()
@@ -77,7 +77,8 @@ class Reply(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as problem:
-            self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is malformed: {problem}"))
+            said = Said("its answer is malformed: {problem}", "其回答格式有误：{problem}", problem=problem)
+            self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
         self._wake()
 
     def on_status(self, status: bytes) -> None:
@@ -140,7 +141,8 @@ class Reply(asyncio.Protocol):
             parts.append(data)
             size += len(data)
             if size > limit:
-                raise UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is larger than {limit} bytes")
+                problem = Said("its answer is larger than {limit} bytes", "其回答超过 {limit} 字节", limit=limit)
+                raise UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         return b"".join(parts)
 
     def release(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.types import Form, Path
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -172,7 +173,7 @@ def leaves(value: Any, places: Places) -> list[Leaf]:
 
 def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
     if len(path) > DEEPEST:
-        raise RecursionError(f"more than {DEEPEST} objects and lists inside each other")
+        raise RecursionError(Said("more than {n} objects and lists inside each other", "超过 {n} 层的嵌套", n=DEEPEST))
     kind = type(value)
     if kind is str:
         if value and not (place.kind == "listed" and is_identifier(value)):

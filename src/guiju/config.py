@@ -24,7 +24,7 @@ class Setting(NamedTuple):
     type: Callable[[str], Any]
     default: Any
     unit: str
-    help: str
+    help: Said
 
     @property
     def variable(self) -> str:
@@ -56,69 +56,160 @@ WRITE: dict[Callable[[str], Any], Said] = {
 """What to write, for types whose own complaint is Python's."""
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", str, "127.0.0.1", "address", "Address that the gateway listens on"),
-    Setting("port", int, 8787, "port", "Port that the gateway listens on"),
+    Setting("host", str, "127.0.0.1", "address", Said("Address that the gateway listens on", "网关的监听地址")),
+    Setting("port", int, 8787, "port", Said("Port that the gateway listens on", "网关的监听端口")),
     Setting(
         "base_url",
         str,
         "",
         "URL",
-        "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
+        Said(
+            "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
+            "人们访问规矩的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址",
+        ),
     ),
-    Setting("node", str, "node1", "name", "Name of this machine in the journal"),
-    Setting("workers", at_least_one, 1, "processes", "Gateway workers on this machine"),
-    Setting("database_url", str, "", "URL", "postgres://… ; empty is SQLite in GUIJU_HOME"),
+    Setting("node", str, "node1", "name", Said("Name of this machine in the journal", "本机在日志中的名称")),
+    Setting("workers", at_least_one, 1, "processes", Said("Gateway workers on this machine", "本机的网关工作进程数")),
+    Setting(
+        "database_url",
+        str,
+        "",
+        "URL",
+        Said("postgres://… ; empty is SQLite in GUIJU_HOME", "postgres://…；留空则用 GUIJU_HOME 中的 SQLite"),
+    ),
     Setting(
         "redis_url",
         str,
         "",
         "URL",
-        "redis://… where several controls count failed sign-ins together; empty counts here",
+        Said(
+            "redis://… where several controls count failed sign-ins together; empty counts here",
+            "redis://…，供多个控制面共同统计登录失败次数；留空则各自统计",
+        ),
     ),
     Setting(
         "control_url",
         str,
         "",
         "URL",
-        "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
+        Said(
+            "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
+            "控制面在另一台机器上时的 https://… 地址；留空为 GUIJU_HOME 中的 Unix 套接字",
+        ),
     ),
-    Setting("master_key_file", str, "", "path", "Where the master key lies; empty is GUIJU_HOME/keys/master.key"),
-    Setting("gateway.body_limit", int, 8_388_608, "bytes", "Largest request body that is read"),
-    Setting("gateway.header_limit", int, 65_536, "bytes", "Largest head of a request"),
-    Setting("gateway.connections", int, 10_000, "connections", "Open client connections of one worker"),
+    Setting(
+        "master_key_file",
+        str,
+        "",
+        "path",
+        Said(
+            "Where the master key lies; empty is GUIJU_HOME/keys/master.key",
+            "主密钥的位置；留空为 GUIJU_HOME/keys/master.key",
+        ),
+    ),
+    Setting(
+        "gateway.body_limit", int, 8_388_608, "bytes", Said("Largest request body that is read", "接收的请求体上限")
+    ),
+    Setting("gateway.header_limit", int, 65_536, "bytes", Said("Largest head of a request", "请求头上限")),
+    Setting(
+        "gateway.connections",
+        int,
+        10_000,
+        "connections",
+        Said("Open client connections of one worker", "每个工作进程的客户端连接数上限"),
+    ),
     Setting(
         "gateway.arrival_seconds",
         float,
         30.0,
         "seconds",
-        "Time for a request's head to come, and between parts of its body",
+        Said(
+            "Time for a request's head to come, and between parts of its body",
+            "等待请求头到达、以及请求体各部分之间的时限",
+        ),
     ),
     Setting(
-        "gateway.idle_seconds", float, 120.0, "seconds", "How long a kept connection may wait for its next request"
+        "gateway.idle_seconds",
+        float,
+        120.0,
+        "seconds",
+        Said("How long a kept connection may wait for its next request", "保持的连接等待下一个请求的时限"),
     ),
-    Setting("gateway.answer_limit", int, 33_554_432, "bytes", "Largest whole answer of an upstream that is read"),
     Setting(
-        "gateway.drain_seconds", float, 10.0, "seconds", "How long running streams may finish when the service stops"
+        "gateway.answer_limit",
+        int,
+        33_554_432,
+        "bytes",
+        Said("Largest whole answer of an upstream that is read", "接收上游整段回答的上限"),
     ),
-    Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
+    Setting(
+        "gateway.drain_seconds",
+        float,
+        10.0,
+        "seconds",
+        Said("How long running streams may finish when the service stops", "服务停止时，进行中的流可用于结束的时间"),
+    ),
+    Setting(
+        "journal.segment_bytes",
+        int,
+        67_108_864,
+        "bytes",
+        Said("Size at which a journal segment is closed", "日志段达到此大小时关闭"),
+    ),
     Setting(
         "journal.segment_seconds",
         float,
         60.0,
         "seconds",
-        "Age at which a journal segment is closed: so long contents may lie in it once they are in the ledger",
+        Said(
+            "Age at which a journal segment is closed: so long contents may lie in it once they are in the ledger",
+            "日志段达到此时长时关闭：内容移入账本后，至多还会在其中停留这么久",
+        ),
     ),
-    Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
-    Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
-    Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),
-    Setting("upstream", str, "", "URL", "OpenAI-compatible server in place of the embedded model, on first start"),
-    Setting("upstream_model", str, "", "name", "Its model"),
-    Setting("upstream_key", str, "", "secret", "Its API key"),
-    Setting("console.two_persons", boolean, False, "", "Whether activating a policy needs a second person"),
-    Setting("log.level", str, "info", "", "debug, info, warning or error"),
+    Setting(
+        "disk.warn_bytes",
+        int,
+        2_147_483_648,
+        "bytes",
+        Said("Free disk below which a warning is shown", "可用磁盘低于此值时显示警告"),
+    ),
+    Setting(
+        "disk.stop_bytes",
+        int,
+        536_870_912,
+        "bytes",
+        Said("Free disk below which new exchanges are refused", "可用磁盘低于此值时不接受新的交互"),
+    ),
+    Setting(
+        "review.sentence_seconds",
+        float,
+        1.0,
+        "seconds",
+        Said("Longest that a sentence-level detector may hold", "句级检测器最长可扣留的时间"),
+    ),
+    Setting(
+        "upstream",
+        str,
+        "",
+        "URL",
+        Said(
+            "OpenAI-compatible server in place of the embedded model, on first start",
+            "首次启动时代替内置模型的兼容 OpenAI 的服务器",
+        ),
+    ),
+    Setting("upstream_model", str, "", "name", Said("Its model", "其模型")),
+    Setting("upstream_key", str, "", "secret", Said("Its API key", "其 API 密钥")),
+    Setting(
+        "console.two_persons",
+        boolean,
+        False,
+        "",
+        Said("Whether activating a policy needs a second person", "启用策略是否须由另一人确认"),
+    ),
+    Setting("log.level", str, "info", "", Said("debug, info, warning or error", "debug、info、warning 或 error")),
 )
 
-RETIRED: dict[str, str] = {}
+RETIRED: dict[str, Said] = {}
 """Names that no longer exist -> what to do instead."""
 
 

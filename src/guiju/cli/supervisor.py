@@ -194,7 +194,10 @@ class Supervisor:
             self._logs_fail = False
         except OSError as problem:  # a full disk ends logs, not what is being served
             if not self._logs_fail:
-                self._echo(f"logs can't be written: {problem.strerror or problem}")
+                said = Said(
+                    "logs can't be written: {problem}", "无法写入日志：{problem}", problem=problem.strerror or problem
+                )
+                self._echo(say(said))
             self._logs_fail = True
 
     def _reap(self, child: Child) -> None:

@@ -52,13 +52,13 @@ _ARGPARSE = {
     "expected at most one argument": "最多带一个值",
     "expected at least one argument": "至少带一个值",
     "expected %s argument": "须带 %s 个值",
-    "invalid %(type)s value: %(value)r": "%(value)r 不是有效的 %(type)s 值",
+    "invalid %(type)s value: %(value)r": "%(value)r 不是整数",
     "invalid choice: %(value)r (choose from %(choices)s)": "没有 %(value)r 这一选择（可选：%(choices)s）",
     "invalid choice: %(value)r, maybe you meant %(maybe)r? (choose from %(choices)s)": "没有 %(value)r 这一选择，是否想写 "
     "%(maybe)r？（可选：%(choices)s）",
     "unknown parser %(parser_name)r (choices: %(choices)s)": "没有子命令 %(parser_name)r（可选：%(choices)s）",
 }
-"""What argparse asks gettext for, as far as our commands can make it say so."""
+"""What argparse asks gettext for, as far as our commands can make it say so: of its types they use only `int`."""
 
 
 def _translated(words: str) -> str:

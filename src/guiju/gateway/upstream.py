@@ -243,7 +243,8 @@ class Pool:
         self._fields = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
         self.errors = 0
         """Failures since the last success."""
-        self.last_error = ""
+        self.last_error: dict[str, str] = {}
+        """Its sentence in each language, for the console."""
         self.ok = 0
         self.latency_ms = 0.0
         """Of the last answer's head."""
@@ -276,7 +277,7 @@ class Pool:
             self._slots.release()
             if isinstance(error, UpstreamError):
                 self.errors += 1
-                self.last_error = error.sentence("en")
+                self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
             raise
         self.ok += 1
         self.errors = 0

@@ -48,6 +48,27 @@ _SUSPENDED = {
     "zh": "（本服务已暂停，回答到此中止。编号 {exchange}）",
     "en": "(This service has been suspended; the answer ends here. Number {exchange})",
 }
+_WHY = {
+    "called a key; letters, digits and high entropy": "被称作密钥；含字母和数字，熵值高",
+    "prefix and length of a vendor's key": "前缀和长度符合某厂商的密钥",
+    "PEM header of a private key": "私钥的 PEM 头",
+    "Luhn digit holds; issuer range known": "Luhn 校验通过；发卡行号段已知",
+    "check character holds; province exists": "校验位正确；省份代码存在",
+    "check character holds; date and province exist": "校验位正确；日期和省份代码存在",
+    "local part, domain and top level fit": "用户名、域名和顶级域均符合",
+    "four parts up to 255": "四段，各不超过 255",
+    "area code and length fit": "区号和长度符合",
+    "area code in brackets; length fits": "区号在括号中；长度符合",
+    "prefix and length fit": "号段和长度符合",
+    "country code; prefix and length fit": "带国家代码；号段和长度符合",
+    "prefix and length fit; dots between": "号段和长度符合；以点分隔",
+    "form fits": "格式符合",
+    "form fits; a word for passport stands near": "格式符合；附近有“护照”一类的词",
+    "province, letter and length fit": "省份简称、字母和长度符合",
+    "province, letter and length fit; a word for vehicle stands near": "省份简称、字母和长度符合；附近有“车辆”一类的词",
+    "road and number": "有路名和门牌号",
+}
+"""`Finding.why` is part of the record, in English; this is what it says in Chinese. Other detectors' stands as it is."""
 _BASIS = {"zh": "依据：{}。", "en": "Basis: {}. "}
 
 
@@ -140,14 +161,15 @@ def for_operator(judged: Judged, taxonomy: Taxonomy, language: str, text: str | 
     """
     f = judged.finding
     name = taxonomy.name(f.cls, language)
-    why = f" ({f.why})" if f.why else ""
     shown = text[f.start : f.end] if text is not None else None
     if language == "zh":
+        why = f"（{_WHY.get(f.why, f.why)}）" if f.why else ""
         quoted = f"“{shown}”（规范形式“{canonical(shown).text}”）" if shown is not None else ""
         return (
             f"第 {f.start}–{f.end} 字符{quoted}：{f.detector} 规则 {f.rule} 命中“{name}”（{f.cls}，{f.severity}，"
             f"分值 {f.score:.2f}）{why}；策略规则 {judged.policy_rule or '无'} 决定 {judged.action}"
         )
+    why = f" ({f.why})" if f.why else ""
     quoted = f" “{shown}” (canonical “{canonical(shown).text}”)" if shown is not None else ""
     return (
         f"characters {f.start} to {f.end}{quoted}: rule {f.rule} of {f.detector} found “{name}” ({f.cls}, "

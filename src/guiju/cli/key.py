@@ -13,6 +13,12 @@ from guiju.cli.django_setup import finish, ready
 from guiju.cli.words import say
 from guiju.errors import Said
 
+STATES = {
+    "valid": Said("valid", "有效"),
+    "revoked": Said("revoked", "已吊销"),
+    "expired": Said("expired", "已过期"),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
@@ -69,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             print(json.dumps(shown, ensure_ascii=False))
         else:
             for line in shown:
-                print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {line['state']}")
+                print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {say(STATES[str(line['state'])])}")
         return 0
     row = named.key(args.key)
     text = say(

@@ -17,6 +17,14 @@ from guiju.errors import Said
 MOST_REMARKS = 1000
 """Shown at most; all are counted."""
 NO_REMARKS = Said("no remarks", "没有提示")
+KINDS = {
+    "duplicate": Said("duplicate", "重复"),
+    "too_short": Said("too short", "过短"),
+    "over_broad": Said("over-broad", "过宽"),
+    "shadowed": Said("shadowed", "被覆盖"),
+    "allow_useless": Said("useless allow-phrase", "无效放行短语"),
+}
+"""Of remarks, for people."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,10 +62,14 @@ def run(args: argparse.Namespace) -> int:
     kinds = dict(Counter(r.kind for r in remarks))
     if not args.json:
         for remark in remarks[:MOST_REMARKS]:
-            print(f"{args.file}:{remark.line}: {remark.kind}: {remark.term}: {say(remark.detail)}", file=sys.stderr)
+            print(
+                f"{args.file}:{remark.line}: {say(KINDS[remark.kind])}: {remark.term}: {say(remark.detail)}",
+                file=sys.stderr,
+            )
     shown = [msgspec.structs.asdict(r) | {"detail": say(r.detail)} for r in remarks[:MOST_REMARKS]]
     result = {"lexicon": name, "terms": len(terms), "counts": kinds, "remarks": shown}
-    counted = say("{n} terms; {kinds}", "{n} 个词条；{kinds}", n=len(terms), kinds=kinds or NO_REMARKS)
+    told_kinds = ", ".join(f"{count} {say(KINDS[kind])}" for kind, count in kinds.items()) or NO_REMARKS
+    counted = say("{n} terms; {kinds}", "{n} 个词条；{kinds}", n=len(terms), kinds=told_kinds)
     if args.check:
         print(json.dumps(result, ensure_ascii=False) if args.json else counted)
         return 0

@@ -10,6 +10,11 @@ from guiju.cli.django_setup import finish, ready
 from guiju.cli.words import say
 from guiju.errors import Said
 
+WORDS = {
+    "running": Said("running", "运行中"),
+    "sandbox": Said("sandbox", "沙箱"),
+    "suspended": Said("suspended", "已暂停"),
+}
 STATES = {
     "suspended": ("Service {name} is suspended.", "服务 {name} 已暂停。"),
     "running": ("Service {name} is running.", "服务 {name} 正在运行。"),
@@ -61,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             for row in rows:
                 tail = say("policy {policy}, {apps} apps", "策略 {policy}，{apps} 个应用", **row)
-                print(f"{row['name']:20}  {row['state']:10}  {tail}")
+                print(f"{row['name']:20}  {say(WORDS[row['state']]):10}  {tail}")
         return 0
     service = named.service(args.name)
     act = actions.suspend if args.verb == "suspend" else actions.resume

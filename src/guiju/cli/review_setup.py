@@ -73,7 +73,8 @@ def active(config: Config) -> Snapshot | None:
     try:
         return decode(file.read_bytes())
     except (OSError, msgspec.DecodeError) as problem:
-        raise ReviewUnavailable(problem=f"{file}: {problem}") from None
+        said = Said("{file}: {problem}", "{file}：{problem}", file=file, problem=problem)
+        raise ReviewUnavailable(problem=said) from None
 
 
 def policy_from(path: str) -> Policy:

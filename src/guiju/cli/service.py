@@ -10,14 +10,14 @@ from guiju.cli.django_setup import finish, ready
 from guiju.cli.words import say
 from guiju.errors import Said
 
-WORDS = {
+STATES = {
     "running": Said("running", "运行中"),
     "sandbox": Said("sandbox", "沙箱"),
     "suspended": Said("suspended", "已暂停"),
 }
-STATES = {
-    "suspended": ("Service {name} is suspended.", "服务 {name} 已暂停。"),
-    "running": ("Service {name} is running.", "服务 {name} 正在运行。"),
+NOW = {
+    "suspended": Said("Service {name} is suspended.", "服务 {name} 已暂停。"),
+    "running": Said("Service {name} is running.", "服务 {name} 正在运行。"),
 }
 
 
@@ -66,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             for row in rows:
                 tail = say("policy {policy}, {apps} apps", "策略 {policy}，{apps} 个应用", **row)
-                print(f"{row['name']:20}  {say(WORDS[row['state']]):10}  {tail}")
+                print(f"{row['name']:20}  {say(STATES[row['state']]):10}  {tail}")
         return 0
     service = named.service(args.name)
     act = actions.suspend if args.verb == "suspend" else actions.resume
     version = act(service, by=None, reason=args.reason)
-    text = say(*STATES[service.state], name=service.name)
+    text = say(NOW[service.state]).format(name=service.name)
     return finish(config, version, {"name": service.name, "state": service.state}, as_json=args.json, text=text)

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from guiju.errors import Said
+
 DEMO_CODE = "UNREGISTERED-DEMO"
 """Until the provider's own code is set: red in the console, and only the demo service runs."""
 
@@ -41,7 +43,12 @@ class LabelRecord(msgspec.Struct, frozen=True, omit_defaults=True):
             return
         for name, value in msgspec.structs.asdict(self).items():
             if not _VALUE.fullmatch(value):
-                raise ValueError(f"{name} holds a character outside 0x21 to 0x7E (GB 45438-2025, Appendix E)")
+                said = Said(
+                    "{name} holds a character outside 0x21 to 0x7E (GB 45438-2025, Appendix E)",
+                    "{name} 含 0x21 至 0x7E 以外的字符（GB 45438-2025 附录 E）",
+                    name=name,
+                )
+                raise ValueError(said)
 
     def wrapped(self) -> dict[str, Any]:
         """`{"AIGC": {…}}`, as it stands in JSON."""

@@ -21,7 +21,8 @@ NAMED = frozenset(("problem", "hint", "remedy", "sentence", "help"))
 ERRORS = frozenset(name for name, value in vars(errors).items() if isinstance(value, type))
 """Calls whose keyword arguments hold them, whatever their names."""
 TELLING = frozenset(
-    "_fail _error ValueError ValidationError Problem Fault Tampered Remark Setting BadNote CannotOpen ArgumentTypeError print write echo _echo".split()
+    "_fail _error Problem Fault Tampered Remark Setting BadNote CannotOpen ArgumentTypeError ValueError ValidationError "
+    "print write echo _echo".split()
 )
 """Calls whose arguments hold them."""
 WORD = re.compile("[A-Za-z’']{2,}")

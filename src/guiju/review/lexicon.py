@@ -60,7 +60,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     """Phrases that hold the term and mean no harm (`大麻哈鱼` for `大麻`)."""
 
 
-class _Packed(msgspec.Struct, frozen=True, array_like=True):
+class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A term in a blob: squeezed already, so that loading 100,000 takes no time."""
 
     key: str
@@ -92,8 +92,8 @@ def encode_terms(terms: Iterable[Term]) -> bytes:
     return _packer.encode(sorted(packed, key=lambda p: p.key))
 
 
-class _Entry(NamedTuple):
-    """What a whole term says."""
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """What a whole term says. Like all of a lexicon it holds no cycle: the collector need not look at 100,000 of them."""
 
     cls: str
     severity: Severity

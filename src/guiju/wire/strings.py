@@ -17,6 +17,7 @@ import msgspec
 from guiju.types import Form, Path
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 IDENTIFIER = re.compile(r"(?!.*@.*\.)(?!.*(?:[0-9][-.]?){11})[A-Za-z0-9_.:/@+=\-]{0,200}")
@@ -71,6 +72,14 @@ def decode(data: bytes) -> Any:
     Raises: UNREADABLE.
     """
     return _decode(data)
+
+
+def decode_string(data: bytes) -> str:
+    """One string in its quotes, and nothing else.
+
+    Raises: UNREADABLE.
+    """
+    return _decode_string(data)
 
 
 def encode(value: Any) -> bytes:

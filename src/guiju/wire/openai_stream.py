@@ -2,9 +2,9 @@
 
 Pure. Theory of operation. Nearly every chunk is one choice with a piece of content: `_plain` knows that shape and
 touches nothing else. And nearly every one of these differs from the one before in its content alone: what stands around
-the content is kept (`_Frame`), and only the string between is read. All other chunks are walked: every string is a channel, an unknown place too. A tool's name comes
-out whole (it is held here until its arguments begin), since half a name can't be judged. Log probabilities leave with
-their characters (probabilities.py).
+the content is kept (`_Frame`), and only the string between is read. All other chunks are walked: every string is a
+channel, an unknown place too. A tool's name comes out whole (it is held here until its arguments begin), since half a
+name can't be judged. Log probabilities leave with their characters (probabilities.py).
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+NO_PYTHON = case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in \
+	zh*) echo "未找到 $(PYTHON)。请运行：sudo apt install python3 python3-venv" ;; \
+	*) echo "$(PYTHON) is not here. Run: sudo apt install python3 python3-venv" ;; esac >&2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format types contract docs soak bench lock messages clean
@@ -12,13 +15,13 @@ help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## install what is needed and start Guiju on port 8787 (ARGS='--port 9000', `make run ARGS=--help` lists them)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Run: sudo apt install python3 python3-venv" >&2; exit 3; }
+	@command -v $(PYTHON) >/dev/null || { $(NO_PYTHON); exit 3; }
 	@$(PYTHON) scripts/bootstrap.py run
 	@exec $(BIN)/guiju up $(ARGS)
 
 .PHONY: dev
 dev:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Run: sudo apt install python3 python3-venv" >&2; exit 3; }
+	@command -v $(PYTHON) >/dev/null || { $(NO_PYTHON); exit 3; }
 	@$(PYTHON) scripts/bootstrap.py dev
 
 test: dev ## run the whole suite (ARGS='tests/review -k phone' for a part)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 
 
 class Setting(NamedTuple):
@@ -24,7 +24,7 @@ class Setting(NamedTuple):
     type: Callable[[str], Any]
     default: Any
     unit: str
-    help: str
+    help: Said
 
     @property
     def variable(self) -> str:
@@ -39,83 +39,177 @@ def boolean(text: str) -> bool:
         return True
     if word in ("false", "0", "no", "off", ""):
         return False
-    raise ValueError("write true or false")
+    raise ValueError(Said("write true or false", "请填写 true 或 false"))
 
 
 def at_least_one(text: str) -> int:
     """A whole number from 1 on. Raises: ValueError."""
     if (number := int(text)) < 1:
-        raise ValueError("write 1 or more")
+        raise ValueError(Said("write 1 or more", "请填写不小于 1 的整数"))
     return number
 
 
-WRITE: dict[Callable[[str], Any], str] = {int: "write a whole number", float: "write a number"}
+WRITE: dict[Callable[[str], Any], Said] = {
+    int: Said("write a whole number", "请填写整数"),
+    float: Said("write a number", "请填写数字"),
+}
 """What to write, for types whose own complaint is Python's."""
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", str, "127.0.0.1", "address", "Address that the gateway listens on"),
-    Setting("port", int, 8787, "port", "Port that the gateway listens on"),
+    Setting("host", str, "127.0.0.1", "address", Said("Address that the gateway listens on", "网关的监听地址")),
+    Setting("port", int, 8787, "port", Said("Port that the gateway listens on", "网关的监听端口")),
     Setting(
         "base_url",
         str,
         "",
         "URL",
-        "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
+        Said(
+            "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
+            "人们访问规矩的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址",
+        ),
     ),
-    Setting("node", str, "node1", "name", "Name of this machine in the journal"),
-    Setting("workers", at_least_one, 1, "processes", "Gateway workers on this machine"),
-    Setting("database_url", str, "", "URL", "postgres://… ; empty is SQLite in GUIJU_HOME"),
+    Setting("node", str, "node1", "name", Said("Name of this machine in the journal", "本机在日志中的名称")),
+    Setting("workers", at_least_one, 1, "processes", Said("Gateway workers on this machine", "本机的网关工作进程数")),
+    Setting(
+        "database_url",
+        str,
+        "",
+        "URL",
+        Said("postgres://… ; empty is SQLite in GUIJU_HOME", "postgres://…；留空则用 GUIJU_HOME 中的 SQLite"),
+    ),
     Setting(
         "redis_url",
         str,
         "",
         "URL",
-        "redis://… where several controls count failed sign-ins together; empty counts here",
+        Said(
+            "redis://… where several controls count failed sign-ins together; empty counts here",
+            "redis://…，供多个控制面共同统计登录失败次数；留空则各自统计",
+        ),
     ),
     Setting(
         "control_url",
         str,
         "",
         "URL",
-        "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
+        Said(
+            "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
+            "控制面在另一台机器上时的 https://… 地址；留空为 GUIJU_HOME 中的 Unix 套接字",
+        ),
     ),
-    Setting("master_key_file", str, "", "path", "Where the master key lies; empty is GUIJU_HOME/keys/master.key"),
-    Setting("gateway.body_limit", int, 8_388_608, "bytes", "Largest request body that is read"),
-    Setting("gateway.header_limit", int, 65_536, "bytes", "Largest head of a request"),
-    Setting("gateway.connections", int, 10_000, "connections", "Open client connections of one worker"),
+    Setting(
+        "master_key_file",
+        str,
+        "",
+        "path",
+        Said(
+            "Where the master key lies; empty is GUIJU_HOME/keys/master.key",
+            "主密钥的位置；留空为 GUIJU_HOME/keys/master.key",
+        ),
+    ),
+    Setting(
+        "gateway.body_limit", int, 8_388_608, "bytes", Said("Largest request body that is read", "接收的请求体上限")
+    ),
+    Setting("gateway.header_limit", int, 65_536, "bytes", Said("Largest head of a request", "请求头上限")),
+    Setting(
+        "gateway.connections",
+        int,
+        10_000,
+        "connections",
+        Said("Open client connections of one worker", "每个工作进程的客户端连接数上限"),
+    ),
     Setting(
         "gateway.arrival_seconds",
         float,
         30.0,
         "seconds",
-        "Time for a request's head to come, and between parts of its body",
+        Said(
+            "Time for a request's head to come, and between parts of its body",
+            "等待请求头到达、以及请求体各部分之间的时限",
+        ),
     ),
     Setting(
-        "gateway.idle_seconds", float, 120.0, "seconds", "How long a kept connection may wait for its next request"
+        "gateway.idle_seconds",
+        float,
+        120.0,
+        "seconds",
+        Said("How long a kept connection may wait for its next request", "保持的连接等待下一个请求的时限"),
     ),
-    Setting("gateway.answer_limit", int, 33_554_432, "bytes", "Largest whole answer of an upstream that is read"),
     Setting(
-        "gateway.drain_seconds", float, 10.0, "seconds", "How long running streams may finish when the service stops"
+        "gateway.answer_limit",
+        int,
+        33_554_432,
+        "bytes",
+        Said("Largest whole answer of an upstream that is read", "接收上游整段回答的上限"),
     ),
-    Setting("journal.segment_bytes", int, 67_108_864, "bytes", "Size at which a journal segment is closed"),
+    Setting(
+        "gateway.drain_seconds",
+        float,
+        10.0,
+        "seconds",
+        Said("How long running streams may finish when the service stops", "服务停止时，进行中的流可用于结束的时间"),
+    ),
+    Setting(
+        "journal.segment_bytes",
+        int,
+        67_108_864,
+        "bytes",
+        Said("Size at which a journal segment is closed", "日志段达到此大小时关闭"),
+    ),
     Setting(
         "journal.segment_seconds",
         float,
         60.0,
         "seconds",
-        "Age at which a journal segment is closed: so long contents may lie in it once they are in the ledger",
+        Said(
+            "Age at which a journal segment is closed: so long contents may lie in it once they are in the ledger",
+            "日志段达到此时长时关闭：内容移入账本后，至多还会在其中停留这么久",
+        ),
     ),
-    Setting("disk.warn_bytes", int, 2_147_483_648, "bytes", "Free disk below which a warning is shown"),
-    Setting("disk.stop_bytes", int, 536_870_912, "bytes", "Free disk below which new exchanges are refused"),
-    Setting("review.sentence_seconds", float, 1.0, "seconds", "Longest that a sentence-level detector may hold"),
-    Setting("upstream", str, "", "URL", "OpenAI-compatible server in place of the embedded model, on first start"),
-    Setting("upstream_model", str, "", "name", "Its model"),
-    Setting("upstream_key", str, "", "secret", "Its API key"),
-    Setting("console.two_persons", boolean, False, "", "Whether activating a policy needs a second person"),
-    Setting("log.level", str, "info", "", "debug, info, warning or error"),
+    Setting(
+        "disk.warn_bytes",
+        int,
+        2_147_483_648,
+        "bytes",
+        Said("Free disk below which a warning is shown", "可用磁盘低于此值时显示警告"),
+    ),
+    Setting(
+        "disk.stop_bytes",
+        int,
+        536_870_912,
+        "bytes",
+        Said("Free disk below which new exchanges are refused", "可用磁盘低于此值时不接受新的交互"),
+    ),
+    Setting(
+        "review.sentence_seconds",
+        float,
+        1.0,
+        "seconds",
+        Said("Longest that a sentence-level detector may hold", "句级检测器最长可扣留的时间"),
+    ),
+    Setting(
+        "upstream",
+        str,
+        "",
+        "URL",
+        Said(
+            "OpenAI-compatible server in place of the embedded model, on first start",
+            "首次启动时代替内置模型的兼容 OpenAI 的服务器",
+        ),
+    ),
+    Setting("upstream_model", str, "", "name", Said("Its model", "其模型")),
+    Setting("upstream_key", str, "", "secret", Said("Its API key", "其 API 密钥")),
+    Setting(
+        "console.two_persons",
+        boolean,
+        False,
+        "",
+        Said("Whether activating a policy needs a second person", "启用策略是否须由另一人确认"),
+    ),
+    Setting("log.level", str, "info", "", Said("debug, info, warning or error", "debug、info、warning 或 error")),
 )
 
-RETIRED: dict[str, str] = {}
+RETIRED: dict[str, Said] = {}
 """Names that no longer exist -> what to do instead."""
 
 
@@ -185,10 +279,12 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     file = home / "guiju.toml"
     for name, value in _flatten(_table(file)):
         if name in RETIRED:
-            raise SettingError(name=name, problem="no longer exists", remedy=RETIRED[name])
+            raise SettingError(name=name, problem=Said("no longer exists", "该设置已取消"), remedy=RETIRED[name])
         if name not in by_name:
             raise SettingError(
-                name=name, problem=f"is not a setting (in {file})", remedy="docs/reference/settings.md lists them"
+                name=name,
+                problem=Said("is not a setting (in {file})", "没有这项设置（见 {file}）", file=file),
+                remedy=Said("docs/reference/settings.md lists them", "全部设置见 docs/reference/settings.md"),
             )
         values[name] = _cast(by_name[name], str(value), str(file))
     for setting in SETTINGS:
@@ -197,7 +293,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
                 values[setting.name] = _cast(setting, Path(path).read_text(encoding="utf-8").strip(), path)
             except OSError as problem:
                 raise SettingError(
-                    name=setting.variable + "_FILE", problem=str(problem), remedy="Name a readable file"
+                    name=setting.variable + "_FILE",
+                    problem=str(problem),
+                    remedy=Said("Name a readable file", "请指定可读的文件"),
                 ) from None
         elif (text := env.get(setting.variable)) is not None:
             values[setting.name] = _cast(setting, text, setting.variable)
@@ -210,12 +308,19 @@ def _table(file: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):  # a home that can't be is told by who writes there
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise SettingError(name=str(file), problem=str(problem), remedy="Mend the file or move it away") from None
+        raise SettingError(
+            name=str(file),
+            problem=str(problem),
+            remedy=Said("Mend the file or move it away", "请修正该文件，或将其移走"),
+        ) from None
     except OSError as problem:
         raise SettingError(
             name=str(file),
-            problem=f"can't be read ({problem.strerror})",
-            remedy="Name a folder of yours: export GUIJU_HOME=~/guiju-data",
+            problem=Said("can't be read ({problem})", "无法读取（{problem}）", problem=problem.strerror),
+            remedy=Said(
+                "Name a folder of yours: export GUIJU_HOME=~/guiju-data",
+                "请换一个您自己的文件夹：export GUIJU_HOME=~/guiju-data",
+            ),
         ) from None
 
 
@@ -235,7 +340,13 @@ def _cast(setting: Setting, text: str, source: str) -> Any:
     except ValueError as problem:
         raise SettingError(
             name=setting.name,
-            problem=f"'{text}' (from {source}) isn't right: {WRITE.get(setting.type, problem)}",
+            problem=Said(
+                "'{text}' (from {source}) isn't right: {write}",
+                "“{text}”（来自 {source}）不正确：{write}",
+                text=text,
+                source=source,
+                write=WRITE.get(setting.type, problem),
+            ),
             remedy=setting.help,
         ) from None
 

@@ -22,13 +22,41 @@
         InputFileError     points into a file of the user's (policy, lexicon, settings)
 
 One definition serves the machine and the person: `code` is stable and documented, `status` is the HTTP
-status, `text_en`/`text_zh` are sentences with named holes, filled from the keyword arguments.
+status, `text_en`/`text_zh` are sentences with named holes, filled from the keyword arguments. What fills a hole with
+words is a `Said`, so that a sentence is whole in either language; what a system or a library says stays as it is.
 wire/faults.py gives them each dialect's own shape.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+
+class Said(str):
+    """Words in both languages. As a string it is the English; `told` picks.
+
+    `Said("must be {low} or more", "须不小于 {low}", low=1)`: holes are filled from the keyword arguments, which may be
+    Said themselves. Without any, the words are taken as they stand, braces and all.
+    """
+
+    zh: str
+
+    def __new__(cls, en: str, zh: str, /, **holes: object) -> Said:
+        said = super().__new__(cls, en.format(**holes) if holes else en)
+        said.zh = zh.format(**{name: told(value, "zh") for name, value in holes.items()}) if holes else zh
+        return said
+
+    def __reduce__(self) -> tuple[type[Said], tuple[str, str]]:
+        return Said, (str(self), self.zh)
+
+
+def told(value: object, language: str) -> object:
+    """`value` in `zh…` or another language: the Chinese of a `Said`, or of the `Said` that an exception was raised with."""
+    if isinstance(value, BaseException) and value.args and isinstance(value.args[0], Said):
+        value = value.args[0]
+    if isinstance(value, Said):
+        return value.zh if language.startswith("zh") else str(value)
+    return value
 
 
 class GuijuError(Exception):
@@ -46,7 +74,7 @@ class GuijuError(Exception):
     def sentence(self, language: str = "en") -> str:
         """The sentence for a person; `language` is "zh" or "en"."""
         text = self.text_zh if language.startswith("zh") else self.text_en
-        return text.format_map(_Holes(self.data))
+        return text.format_map(_Holes({name: told(value, language) for name, value in self.data.items()}))
 
 
 class _Holes(dict[str, object]):
@@ -240,10 +268,13 @@ class InputFileError(OurError):
     ) -> None:
         assert not problem.endswith("."), "house style: no full stop at the end of `problem`"
         self.file, self.line, self.column = file, line, column
-        self.problem, self.hint = problem, hint
-        report = f"{file}:{line}:{column}: {problem}"
-        if source_line:
-            report += f"\n{line:5} | {source_line}\n      | {' ' * (column - 1)}^ {hint}".rstrip()
-        elif hint:
-            report += f" ({hint})"
-        super().__init__(report=report)
+        self.problem, self.hint, self.source_line = problem, hint, source_line
+        super().__init__(report=Said(self._report("en"), self._report("zh")))
+
+    def _report(self, language: str) -> str:
+        hint = told(self.hint, language)
+        report = f"{self.file}:{self.line}:{self.column}: {told(self.problem, language)}"
+        if self.source_line:
+            under = f"\n{self.line:5} | {self.source_line}\n      | {' ' * (self.column - 1)}^ {hint}"
+            return (report + under).rstrip()
+        return f"{report} ({hint})" if hint else report

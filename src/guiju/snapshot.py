@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from guiju.errors import Said
+
 FORMAT = 1
 """Raised when an older gateway could not read a newer snapshot; such a gateway keeps its last one and says so."""
 
@@ -163,5 +165,11 @@ def decode(data: bytes) -> Snapshot:
     """
     snapshot = msgspec.json.decode(data, type=Snapshot)
     if snapshot.format > FORMAT:
-        raise msgspec.ValidationError(f"snapshot format {snapshot.format} is newer than {FORMAT}; update this gateway")
+        said = Said(
+            "snapshot format {found} is newer than {known}; update this gateway",
+            "快照格式 {found} 比 {known} 新；请升级本网关",
+            found=snapshot.format,
+            known=FORMAT,
+        )
+        raise msgspec.ValidationError(said)
     return snapshot

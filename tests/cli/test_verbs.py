@@ -6,6 +6,7 @@ With the service up they are used throughout tests/gateway and tests/journeys.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,10 +23,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("home")
 
-    def command(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def command(*words: str, stdin: str = "", language: str = "C.UTF-8") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "guiju.cli.main", *words],
-            env=clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": "C.UTF-8"},
+            env=clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": language},
             input=stdin, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
@@ -251,3 +252,15 @@ class TestOthers:
     @pytest.mark.parametrize("words", [("key",), ("nonsense",), ("key", "create")])
     def test_wrong_use_ends_with_2(self, run: Run, words: tuple[str, ...]):
         assert run(*words).returncode == 2
+
+
+def test_success_is_told_in_the_terminals_language(run: Run):
+    for words, said in (
+        (("service", "suspend", "--reason", "检修"), "服务 demo 已暂停。\n"),
+        (("service", "resume"), "服务 demo 正在运行。\n"),
+        (("upstream", "add", "u", "http://127.0.0.1:9"), "上游 u 已保存。\n"),
+    ):
+        assert run(*words, language="zh_CN.UTF-8").stdout == said
+    assert run("ledger", "verify", language="zh_CN.UTF-8").stdout.startswith("完好：记录 ")
+    for listed in ("service", "key"):
+        assert not re.search("running|valid|revoked", run(listed, "list", language="zh_CN.UTF-8").stdout)

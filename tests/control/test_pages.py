@@ -221,6 +221,18 @@ class TestForms:
         assert "typed: here" in page
         assert "我的理由" in page
 
+    @pytest.mark.parametrize(("language", "at"), [("zh-hans", 0), ("en", 1)])
+    def test_what_is_wrong_in_a_file_is_told_in_the_pages_language(self, installed, client_of, language: str, at: int):
+        client = client_of(ADMINISTRATOR)
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        given = {"yaml": "name: default\nrules: 5\n", "verb": "save", "note": ""}
+        page = client.post("/console/policies/default/", given).content.decode()
+        assert ("此处应为列表", "a list belongs here")[at] in page
+        assert ("此处应为列表", "a list belongs here")[1 - at] not in page
+        listed = {"name": "mine", "csv": "term,class\na,A.1.h.fraud", "verb": "check"}
+        page = client.post("/console/lexicons/import/", listed).content.decode()
+        assert ("未收入：词条至少两个字符", "left out: a term has at least two characters")[at] in page
+
     @pytest.mark.parametrize(
         "path", ["lexicons/import/", "people/invite/", "services/demo/state/", "services/apps/demo/keys/"]
     )

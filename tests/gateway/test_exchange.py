@@ -377,6 +377,17 @@ def test_a_path_says_which_method_it_takes(guiju: Whole, path: str, takes: str, 
     assert method == "HEAD" or "method_not_allowed" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("zh-CN,zh;q=0.9", "n：须为 1 到 128 的整数"), ("en", "n: must be a whole number from 1 to 128")],
+)
+def test_what_is_wrong_with_a_request_is_told_in_its_language(guiju: Whole, language: str, said: str):
+    headers = {"authorization": f"Bearer {guiju.key}", "accept-language": language}
+    body = {"model": "m", "n": 0.5, "messages": [{"role": "user", "content": "hi"}]}
+    answer = httpx.post(f"{guiju.url}/v1/chat/completions", json=body, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+
+
 def test_metrics_tell_what_happened(guiju: Whole, client: openai.OpenAI):
     client.chat.completions.create(model="m", messages=user("hi"))
     assert 'guiju_exchanges_total{door="openai_chat",outcome="served"}' in httpx.get(f"{guiju.url}/metrics").text

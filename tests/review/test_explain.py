@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from guiju import plugins
@@ -116,3 +119,20 @@ def test_the_header_then_the_prompt_then_the_service_pick_the_language(
     header: str, text: str, default: str, language: str
 ):
     assert explain.language_of(header, text, default) == language
+
+
+def test_what_every_detector_of_ours_says_of_its_reason_has_its_chinese():
+    said: set[str] = set()
+    for path in Path(explain.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                given = [k.value for k in node.keywords if k.arg == "why"] + node.args[3:4] * _is(node, "Hit")
+            else:
+                given = [node.value] if isinstance(node, ast.Assign) and _is(node.targets[0], "why") else []
+            said |= {value.value for value in given if isinstance(value, ast.Constant) and value.value}
+    assert len(said) > 10
+    assert said == set(explain._WHY)
+
+
+def _is(node: ast.AST, name: str) -> bool:
+    return getattr(getattr(node, "func", node), "id", "") == name

@@ -74,6 +74,7 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, problem: str, hin
     assert error.line == line
     assert error.problem.startswith(problem)
     assert error.hint.startswith(hint)
+    assert error.problem.zh != error.problem
 
 
 def test_a_duplicate_is_found_once_both_are_canonical():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from guiju.review.policy import Policy
 from guiju.review.policy_file import PolicyErrors, parse_policy
 from guiju.types import Action, Finding
 
+HAN = re.compile("[\u4e00-\u9fff]")
 GOLDEN = Path(__file__).parent.parent / "golden"
 
 
@@ -78,10 +80,11 @@ def test_a_rule_it_read_decides():
 
 
 def test_every_mistake_of_a_file_is_told_at_once_and_in_order():
-    """After a change that is meant: write `str(mistake(…))` to the golden file and read the difference."""
+    """After a change that is meant: write `mistake(…).sentence(language)` to the golden files and read the difference."""
     error = mistake((GOLDEN / "policy_with_mistakes.yaml").read_text(encoding="utf-8"))
     assert isinstance(error, PolicyErrors)
     assert f"{error}\n" == (GOLDEN / "policy_with_mistakes.txt").read_text(encoding="utf-8")
+    assert f"{error.sentence('zh')}\n" == (GOLDEN / "policy_with_mistakes.zh.txt").read_text(encoding="utf-8")
     assert (error.line, error.column) == (4, 22)
 
 
@@ -113,6 +116,7 @@ def test_one_mistake_is_told_at_its_place(text: str, place: tuple[int, int], pro
     error = mistake(text)
     assert (error.line, error.column) == place
     assert error.problem.startswith(problem)
+    assert HAN.search(error.problem.zh)
     assert error.file == "mine.yaml"
 
 

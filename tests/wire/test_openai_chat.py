@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import json
+import re
 
 import pytest
 
 from guiju.errors import BadRequest, UpstreamRefused
 from guiju.wire.openai_chat import DIALECT
 
+ENGLISH = re.compile("[a-z]{2,} [a-z]{2,}")
 PNG = b"\x89PNG\r\n\x1a\n"
 PICTURE = "data:image/png;base64," + base64.b64encode(PNG).decode()
 LABEL = {"exchange": "ex_1"}
@@ -176,6 +178,7 @@ def test_what_is_wrong_is_named(body, field):
     with pytest.raises(BadRequest) as problem:
         read(**body)
     assert problem.value.data["field"] == field
+    assert not ENGLISH.search(problem.value.sentence("zh").removeprefix(field))
 
 
 def test_the_body_travels_on_with_all_that_nobody_knows():

@@ -13,11 +13,14 @@ import uvicorn
 import uvloop
 
 from guiju.config import control_socket, load
+from guiju.errors import Said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One option: the socket is the installation's."""
-    parser.add_argument("--json", action="store_true", help="print one line of JSON once it listens")
+    parser.add_argument(
+        "--json", action="store_true", help=Said("print one line of JSON once it listens", "开始监听后输出一行 JSON")
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from guiju import clock
-from guiju.cli.main import OK, UNFIT, language
+from guiju.cli.main import OK, UNFIT
 from guiju.cli.preflight import home_is_writable
+from guiju.cli.words import say
 from guiju.config import Config, control_socket, load
+from guiju.errors import Said
 from guiju.journal.claim import claimed
 from guiju.journal.keyring import Keyring
 
-NEW = {
-    "zh": "在 {home} 新建规矩的数据（密钥、数据表、初始数据）。若数据在别处，请用 GUIJU_HOME 指明。",
-    "en": "Making a new installation in {home}. Where yours lies elsewhere, name it: GUIJU_HOME=…",
-}
-BEHIND = {
-    "zh": "尚未生效的网关进程：{workers}。更改已保存；请查看其日志。",
-    "en": "Not taken yet by: {workers}. The change is kept; see their logs.",
-}
+NEW = Said(
+    "Making a new installation in {home}. Where yours lies elsewhere, name it: GUIJU_HOME=…",
+    "在 {home} 新建规矩的数据（密钥、数据表、初始数据）。若数据在别处，请用 GUIJU_HOME 指明。",
+)
+BEHIND = Said(
+    "Not taken yet by: {workers}. The change is kept; see their logs.",
+    "尚未生效的网关进程：{workers}。更改已保存；请查看其日志。",
+)
 
 
 def ready() -> Config:
@@ -46,7 +48,7 @@ def ready() -> Config:
         if _has_data():
             first_start.migrate()
         else:
-            sys.stderr.write(NEW[language()].format(home=config.home) + "\n")
+            sys.stderr.write(say(NEW).format(home=config.home) + "\n")
             first_start.prepare(config)
     except DatabaseError as problem:
         raise first_start.NoDatabase(problem=problem) from None
@@ -133,6 +135,6 @@ def finish(config: Config, version: int, result: dict[str, Any], *, as_json: boo
     elif text:
         print(text)
     if behind:
-        sys.stderr.write(BEHIND[language()].format(workers=", ".join(behind)) + "\n")
+        sys.stderr.write(say(BEHIND).format(workers=", ".join(behind)) + "\n")
         return UNFIT
     return OK

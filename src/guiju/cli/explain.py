@@ -11,8 +11,8 @@ import msgspec
 
 from guiju import plugins
 from guiju.cli.django_setup import ready
-from guiju.cli.main import language
-from guiju.errors import BadRequest
+from guiju.cli.words import language, say
+from guiju.errors import BadRequest, Said
 from guiju.journal import reader
 from guiju.ledger import entries
 from guiju.review.explain import for_operator
@@ -28,18 +28,40 @@ class NoReason(BadRequest):
     text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
 
 
-NOT_THERE = {
-    "zh": "内容不在账本中：尚未由 guiju work 移入，或已被删除。",
-    "en": "The contents aren't in the ledger: guiju work hasn't moved them there yet, or they were erased.",
-}
+NOT_THERE = Said(
+    "The contents aren't in the ledger: guiju work hasn't moved them there yet, or they were erased.",
+    "内容不在账本中：尚未由 guiju work 移入，或已被删除。",
+)
+
+
+OPENED = Said(
+    "opened   {e.door}, app {e.app}, service {e.service}, model {e.model} -> {e.upstream}\n"
+    "         policy {e.policy}, snapshot {e.snapshot}, lexicons {lexicons}\n"
+    "         input: {e.characters} characters, {e.action}",
+    "开始     {e.door}，应用 {e.app}，服务 {e.service}，模型 {e.model} -> {e.upstream}\n"
+    "         策略 {e.policy}，快照 {e.snapshot}，词库 {lexicons}\n"
+    "         输入：{e.characters} 字符，{e.action}",
+)
+CLOSED = Said(
+    "closed   {e.outcome}, {e.total_ms} ms, {e.characters} characters, label {label}",
+    "结束     {e.outcome}，{e.total_ms} 毫秒，{e.characters} 字符，标识 {label}",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("exchange", help="its id, as in the header x-guiju-exchange")
-    parser.add_argument("--contents", action="store_true", help="print what was asked and answered; needs --reason")
-    parser.add_argument("--reason", default="", help="why the contents are read: kept in the ledger")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "exchange", help=Said("its id, as in the header x-guiju-exchange", "交互编号，见响应头 x-guiju-exchange")
+    )
+    parser.add_argument(
+        "--contents",
+        action="store_true",
+        help=Said("print what was asked and answered; needs --reason", "输出问答内容；须写明 --reason"),
+    )
+    parser.add_argument(
+        "--reason", default="", help=Said("why the contents are read: kept in the ledger", "查看内容的理由，记入账本")
+    )
+    parser.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             raise NoReason from None
         contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
         if not contents:
-            sys.stderr.write(NOT_THERE[language()] + "\n")
+            sys.stderr.write(say(NOT_THERE) + "\n")
     if args.json:
         plain: dict[str, Any] = {"exchange": args.exchange, "entries": [msgspec.to_builtins(e) for e in found]}
         print(json.dumps(plain | ({"contents": contents} if args.contents else {}), ensure_ascii=False))
@@ -89,18 +111,12 @@ def _say(found: list[entries.Entry]) -> None:
     taxonomy, words = plugins.taxonomy(), language()
     for entry in found:
         if isinstance(entry, entries.Opened):
-            print(
-                f"opened   {entry.door}, app {entry.app}, service {entry.service}, model {entry.model} -> {entry.upstream}"
-            )
-            print(f"         policy {entry.policy}, snapshot {entry.snapshot}, lexicons {', '.join(entry.lexicons)}")
-            print(f"         input: {entry.characters} characters, {entry.action}")
+            print(say(OPENED).format(e=entry, lexicons=", ".join(entry.lexicons)))
         elif isinstance(entry, entries.Closed):
-            print(
-                f"closed   {entry.outcome}, {entry.total_ms} ms, {entry.characters} characters, label {entry.label or '-'}"
-            )
+            print(say(CLOSED).format(e=entry, label=entry.label or "-"))
         elif isinstance(entry, entries.Rejected):
-            print(f"rejected {entry.code}")
+            print(say("rejected {code}", "拒绝     {code}", code=entry.code))
         for reviewed in getattr(entry, "texts", ()):
-            print(f"  {'.'.join(map(str, reviewed.path))} ({reviewed.role or 'text'}):")
+            print(f"  {'.'.join(map(str, reviewed.path))} ({reviewed.role or say('text', '文本')}):")
             for judged in reviewed.judged:
                 print(f"    {for_operator(judged, taxonomy, words)}")

@@ -10,16 +10,30 @@ import sys
 
 import uvloop
 
+from guiju.cli.words import say
 from guiju.config import load
+from guiju.errors import Said
 from guiju.gateway import worker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--port", type=int, help="port to listen on (default: setting `port`)")
-    parser.add_argument("--host", help="address to listen on (default: setting `host`)")
-    parser.add_argument("--worker", type=int, default=0, metavar="N", help="number of this worker on its node")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON once it listens")
+    parser.add_argument(
+        "--port", type=int, help=Said("port to listen on (default: setting `port`)", "监听端口（默认：设置项 `port`）")
+    )
+    parser.add_argument(
+        "--host", help=Said("address to listen on (default: setting `host`)", "监听地址（默认：设置项 `host`）")
+    )
+    parser.add_argument(
+        "--worker",
+        type=int,
+        default=0,
+        metavar="N",
+        help=Said("number of this worker on its node", "本工作进程在该节点上的编号"),
+    )
+    parser.add_argument(
+        "--json", action="store_true", help=Said("print one line of JSON once it listens", "开始监听后输出一行 JSON")
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         uvloop.run(worker.run(config, args.worker, ready))
     except OSError as problem:
-        print(f"Port {config['port']} can't be used: {problem.strerror or problem}.", file=sys.stderr)
+        said = say(
+            "Port {port} can't be used: {problem}.",
+            "无法使用端口 {port}：{problem}。",
+            port=config["port"],
+            problem=problem.strerror or problem,
+        )
+        print(said, file=sys.stderr)
         return 3
     return 0

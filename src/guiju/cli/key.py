@@ -10,21 +10,47 @@ from typing import Any
 from guiju import clock
 from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
+from guiju.cli.words import say
+from guiju.errors import Said
+
+STATES = {
+    "valid": Said("valid", "有效"),
+    "revoked": Said("revoked", "已吊销"),
+    "expired": Said("expired", "已过期"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     verbs = parser.add_subparsers(dest="verb", required=True)
-    create = verbs.add_parser("create", help="make a key for an app; prints the key alone, once")
-    create.add_argument("--app", required=True, help="name of the app; made in the demo service where it is new")
-    create.add_argument("--service", help="service of a new app (default: the first)")
-    create.add_argument("--days", type=_days, help="ends after so many days, at most 36500 (default: never)")
-    verbs.add_parser("list", help="every key: id, app, beginning, state")
-    revoke = verbs.add_parser("revoke", help="end a key at once; running answers end within a second")
-    revoke.add_argument("key", help="its id, or its beginning as `list` shows it")
-    revoke.add_argument("--reason", default="", help="kept in the ledger")
+    create = verbs.add_parser(
+        "create",
+        help=Said("make a key for an app; prints the key alone, once", "为应用创建密钥；只输出密钥本身，且仅此一次"),
+    )
+    create.add_argument(
+        "--app",
+        required=True,
+        help=Said("name of the app; made in the demo service where it is new", "应用名称；没有时新建于演示服务"),
+    )
+    create.add_argument(
+        "--service", help=Said("service of a new app (default: the first)", "新应用所属的服务（默认：第一个）")
+    )
+    create.add_argument(
+        "--days",
+        type=_days,
+        help=Said(
+            "ends after so many days, at most 36500 (default: never)", "多少天后过期，最多 36500（默认：不过期）"
+        ),
+    )
+    verbs.add_parser("list", help=Said("every key: id, app, beginning, state", "全部密钥：编号、应用、开头、状态"))
+    revoke = verbs.add_parser(
+        "revoke",
+        help=Said("end a key at once; running answers end within a second", "立即吊销密钥；进行中的回答在一秒内中止"),
+    )
+    revoke.add_argument("key", help=Said("its id, or its beginning as `list` shows it", "编号，或 `list` 所列的开头"))
+    revoke.add_argument("--reason", default="", help=Said("kept in the ledger", "记入账本"))
     for each in verbs.choices.values():
-        each.add_argument("--json", action="store_true", help="print JSON")
+        each.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,18 +75,21 @@ def run(args: argparse.Namespace) -> int:
             print(json.dumps(shown, ensure_ascii=False))
         else:
             for line in shown:
-                print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {line['state']}")
+                print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {say(STATES[str(line['state'])])}")
         return 0
     row = named.key(args.key)
-    version = actions.revoke_key(row, by=None, reason=args.reason)
-    return finish(
-        config, version, _row(row), as_json=args.json, text=f"Key {row.prefix}… of app {row.app.name} is revoked."
+    text = say(
+        "Key {key}… of app {app} is revoked.", "应用 {app} 的密钥 {key}… 已吊销。", key=row.prefix, app=row.app.name
     )
+    version = actions.revoke_key(row, by=None, reason=args.reason)
+    return finish(config, version, _row(row), as_json=args.json, text=text)
 
 
 def _days(word: str) -> int:
     if not word.isdecimal() or not 0 < int(word) <= 36_500:
-        raise argparse.ArgumentTypeError(f"'{word}' is no number of days from 1 to 36500")
+        raise argparse.ArgumentTypeError(
+            say("'{word}' is no number of days from 1 to 36500", "“{word}”不是 1 到 36500 的天数", word=word)
+        )
     return int(word)
 
 

@@ -8,19 +8,38 @@ from typing import Any
 
 from guiju.cli.django_setup import ready
 from guiju.cli.files import text_of
-from guiju.errors import BadRequest
+from guiju.cli.words import say
+from guiju.errors import BadRequest, Said
 
 GOOD, TAMPERED = 0, 1
+
+GOOD_TEXT = Said(
+    "Good: {entries} entries, {checkpoints} checkpoints, {contents} contents; {waiting} entries wait in the journal. "
+    "Root {root}",
+    "完好：记录 {entries} 条，检查点 {checkpoints} 个，内容 {contents} 份；日志中有 {waiting} 条待移入。根哈希 {root}",
+)
+TAMPERED_TEXT = Said(
+    "NOT GOOD: {found} problems in {entries} entries, {checkpoints} checkpoints, {contents} contents.",
+    "有问题：记录 {entries} 条、检查点 {checkpoints} 个、内容 {contents} 份中，发现 {found} 处。",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     verbs = parser.add_subparsers(dest="verb", required=True)
-    check = verbs.add_parser("verify", help="the whole proof: ledger, checkpoints, contents, journal")
-    check.add_argument("--checkpoint", metavar="FILE", help="a checkpoint that was kept elsewhere")
-    show = verbs.add_parser("checkpoint", help="print the newest signed checkpoint, to be kept elsewhere")
+    check = verbs.add_parser(
+        "verify",
+        help=Said("the whole proof: ledger, checkpoints, contents, journal", "完整验证：账本、检查点、内容、日志"),
+    )
+    check.add_argument(
+        "--checkpoint", metavar="FILE", help=Said("a checkpoint that was kept elsewhere", "另存的检查点")
+    )
+    show = verbs.add_parser(
+        "checkpoint",
+        help=Said("print the newest signed checkpoint, to be kept elsewhere", "输出最新的已签署检查点，供另行保存"),
+    )
     for each in (check, show):
-        each.add_argument("--json", action="store_true", help="print JSON")
+        each.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         checkpoint.sign_if_grown()
         newest = Checkpoint.objects.order_by("-size").first()
         if newest is None:
-            raise BadRequest(field="ledger", problem="holds no entry yet")
+            raise BadRequest(field="ledger", problem=Said("holds no entry yet", "尚无记录"))
         print(
             json.dumps({"size": newest.size, "note": newest.note}) if args.json else newest.note,
             end="" if not args.json else "\n",
@@ -47,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
     proof = prove(elsewhere)
     result = proof._asdict() | {"good": not proof.faults, "root": proof.root.hex()}
-    result["problems"] = [fault._asdict() for fault in result.pop("faults")]
+    result["problems"] = [fault._asdict() | {"sentence": say(fault.sentence)} for fault in result.pop("faults")]
+    result["torn"] = [say(sentence) for sentence in proof.torn]
     if args.json:
         print(json.dumps(result, ensure_ascii=False))
     else:
@@ -60,8 +80,4 @@ def _say(result: dict[str, Any]) -> None:
         print(line)
     for problem in result["problems"]:
         print(problem["sentence"])
-    count = f"{result['entries']} entries, {result['checkpoints']} checkpoints, {result['contents']} contents"
-    if result["good"]:
-        print(f"Good: {count}; {result['waiting']} entries wait in the journal. Root {result['root']}")
-    else:
-        print(f"NOT GOOD: {len(result['problems'])} problems in {count}.")
+    print(say(GOOD_TEXT if result["good"] else TAMPERED_TEXT).format(found=len(result["problems"]), **result))

@@ -11,20 +11,42 @@ from pathlib import Path
 import msgspec
 
 from guiju.cli.files import text_of
+from guiju.cli.words import say
+from guiju.errors import Said
 
 MOST_REMARKS = 1000
 """Shown at most; all are counted."""
+NO_REMARKS = Said("no remarks", "没有提示")
+KINDS = {
+    "duplicate": Said("duplicate", "重复"),
+    "too_short": Said("too short", "过短"),
+    "over_broad": Said("over-broad", "过宽"),
+    "shadowed": Said("shadowed", "被覆盖"),
+    "allow_useless": Said("useless allow-phrase", "无效放行短语"),
+}
+"""Of remarks, for people."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     verbs = parser.add_subparsers(dest="verb", required=True)
-    each = verbs.add_parser("import", help="take a list of terms into force: CSV with a header, or one term a line")
-    each.add_argument("file", help="the list, '-' for standard input")
-    each.add_argument("--name", help="name of the lexicon (default: the file's)")
-    each.add_argument("--class", dest="cls", default="", help="class of terms that name none, as A.1.h.fraud")
-    each.add_argument("--check", action="store_true", help="only report, change nothing")
-    each.add_argument("--json", action="store_true", help="print JSON")
+    each = verbs.add_parser(
+        "import",
+        help=Said(
+            "take a list of terms into force: CSV with a header, or one term a line",
+            "导入并启用词库：带表头的 CSV，或每行一个词条",
+        ),
+    )
+    each.add_argument("file", help=Said("the list, '-' for standard input", "词库文件；“-”表示标准输入"))
+    each.add_argument("--name", help=Said("name of the lexicon (default: the file's)", "词库名称（默认：文件名）"))
+    each.add_argument(
+        "--class",
+        dest="cls",
+        default="",
+        help=Said("class of terms that name none, as A.1.h.fraud", "未写类别的词条归入的类别，如 A.1.h.fraud"),
+    )
+    each.add_argument("--check", action="store_true", help=Said("only report, change nothing", "只报告，不改动"))
+    each.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,12 +62,18 @@ def run(args: argparse.Namespace) -> int:
     kinds = dict(Counter(r.kind for r in remarks))
     if not args.json:
         for remark in remarks[:MOST_REMARKS]:
-            print(f"{args.file}:{remark.line}: {remark.kind}: {remark.term}: {remark.detail}", file=sys.stderr)
-    shown = [msgspec.to_builtins(remark) for remark in remarks[:MOST_REMARKS]]
+            print(
+                f"{args.file}:{remark.line}: {say(KINDS[remark.kind])}: {remark.term}: {say(remark.detail)}",
+                file=sys.stderr,
+            )
+    shown = [msgspec.structs.asdict(r) | {"detail": say(r.detail)} for r in remarks[:MOST_REMARKS]]
     result = {"lexicon": name, "terms": len(terms), "counts": kinds, "remarks": shown}
+    told_kinds = ", ".join(f"{count} {say(KINDS[kind])}" for kind, count in kinds.items()) or NO_REMARKS
+    counted = say("{n} terms; {kinds}", "{n} 个词条；{kinds}", n=len(terms), kinds=told_kinds)
     if args.check:
-        print(json.dumps(result, ensure_ascii=False) if args.json else f"{len(terms)} terms; {kinds or 'no remarks'}")
+        print(json.dumps(result, ensure_ascii=False) if args.json else counted)
         return 0
     row, version = actions.import_lexicon(name, text, by=None, cls=args.cls)
-    sentence = f"Lexicon {name}@{row.version} is in force: {len(terms)} terms; {kinds or 'no remarks'}."
+    label = f"{name}@{row.version}"
+    sentence = say("Lexicon {x} is in force: {counted}.", "词库 {x} 已启用：{counted}。", x=label, counted=counted)
     return finish(config, version, {**result, "version": row.version}, as_json=args.json, text=sentence)

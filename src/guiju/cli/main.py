@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import NamedTuple
 
 from guiju import __version__
-from guiju.errors import CallerError, GuijuError, InputFileError
+from guiju.cli.words import Parser, language, say
+from guiju.errors import CallerError, GuijuError, InputFileError, Said
 
 OK, FOUND, USAGE, UNFIT, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -32,30 +33,79 @@ class Command(NamedTuple):
 
     name: str
     module: str
-    help: str
+    help: Said
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("up", "guiju.cli.up", "Start everything on this machine and keep it running"),
-    Command("gateway", "guiju.cli.gateway", "Run the gateway alone (data plane)"),
-    Command("control", "guiju.cli.control", "Run control alone (console, chat page, control API)"),
-    Command("work", "guiju.cli.work", "Run the background process alone (journal to ledger, deadlines, roll-ups)"),
-    Command("admin", "guiju.cli.admin", "Sign-in links for administrators"),
-    Command("service", "guiju.cli.service", "List, suspend and resume services"),
-    Command("key", "guiju.cli.key", "Create, list and revoke API keys"),
-    Command("upstream", "guiju.cli.upstream", "Add and list the servers that run models"),
-    Command("policy", "guiju.cli.policy", "Check and activate policy files"),
-    Command("lexicon", "guiju.cli.lexicon", "Import term lists"),
-    Command("review", "guiju.cli.review", "Review texts from a file or a pipe, without serving anything"),
-    Command("ledger", "guiju.cli.ledger", "Prove that no record was changed, dropped, reordered or inserted"),
-    Command("explain", "guiju.cli.explain", "Say why an exchange was decided as it was"),
+    Command(
+        "up",
+        "guiju.cli.up",
+        Said("Start everything on this machine and keep it running", "在本机启动全部进程并保持运行"),
+    ),
+    Command("gateway", "guiju.cli.gateway", Said("Run the gateway alone (data plane)", "只运行网关（数据面）")),
+    Command(
+        "control",
+        "guiju.cli.control",
+        Said("Run control alone (console, chat page, control API)", "只运行控制面（控制台、聊天页、控制接口）"),
+    ),
+    Command(
+        "work",
+        "guiju.cli.work",
+        Said(
+            "Run the background process alone (journal to ledger, deadlines, roll-ups)",
+            "只运行后台进程（日志移入账本、期限、汇总）",
+        ),
+    ),
+    Command("admin", "guiju.cli.admin", Said("Sign-in links for administrators", "管理员的登录链接")),
+    Command("service", "guiju.cli.service", Said("List, suspend and resume services", "列出、暂停和恢复服务")),
+    Command("key", "guiju.cli.key", Said("Create, list and revoke API keys", "创建、列出和吊销 API 密钥")),
+    Command(
+        "upstream",
+        "guiju.cli.upstream",
+        Said("Add and list the servers that run models", "添加和列出模型服务器（上游）"),
+    ),
+    Command("policy", "guiju.cli.policy", Said("Check and activate policy files", "检查和启用策略文件")),
+    Command("lexicon", "guiju.cli.lexicon", Said("Import term lists", "导入词库")),
+    Command(
+        "review",
+        "guiju.cli.review",
+        Said("Review texts from a file or a pipe, without serving anything", "审查文件或管道中的文本，不提供服务"),
+    ),
+    Command(
+        "ledger",
+        "guiju.cli.ledger",
+        Said("Prove that no record was changed, dropped, reordered or inserted", "证明记录未被改动、删除、调换或插入"),
+    ),
+    Command(
+        "explain", "guiju.cli.explain", Said("Say why an exchange was decided as it was", "说明一次交互为何如此处置")
+    ),
 )
 """In the order of --help."""
 
 
+USAGE_TEXT = Said(
+    """usage: guiju [--version] COMMAND …
+
+Review generative-AI traffic before it is served.
+
+{commands}
+
+GUIJU_HOME names the folder that holds all state (default: ./var).
+guiju COMMAND --help tells more.""",
+    """用法：guiju [--version] 命令 …
+
+生成式人工智能的请求与回答，先审查，后提供。
+
+{commands}
+
+全部数据在 GUIJU_HOME 所指的文件夹中（默认：./var）。
+各命令的说明：guiju 命令 --help""",
+)
+
+
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """The whole parser of one command; imports its module."""
-    parser = argparse.ArgumentParser(prog=f"guiju {command.name}", description=command.help + ".")
+    parser = Parser(prog=f"guiju {command.name}", description=say("{what}.", "{what}。", what=command.help))
     import_module(command.module).add_arguments(parser)
     return parser
 
@@ -63,14 +113,8 @@ def parser_of(command: Command) -> argparse.ArgumentParser:
 def usage() -> str:
     """What `guiju --help` prints."""
     width = max(len(command.name) for command in COMMANDS)
-    lines = ["usage: guiju [--version] COMMAND …", "", "Review generative-AI traffic before it is served.", ""]
-    lines += [f"  {command.name:{width}}  {command.help}" for command in COMMANDS]
-    lines += [
-        "",
-        "GUIJU_HOME names the folder that holds all state (default: ./var).",
-        "guiju COMMAND --help tells more.",
-    ]
-    return "\n".join(lines)
+    commands = "\n".join(f"  {command.name:{width}}  {say(command.help)}" for command in COMMANDS)
+    return say(USAGE_TEXT).format(commands=commands)
 
 
 def exit_code(problem: GuijuError) -> int:
@@ -105,19 +149,17 @@ def dispatch(words: list[str]) -> int:
         return OK
     command = next((command for command in COMMANDS if command.name == words[0]), None)
     if command is None:
-        sys.stderr.write(f"guiju: there is no command '{words[0]}'. guiju --help lists them.\n")
+        sys.stderr.write(
+            say(
+                "guiju: there is no command '{word}'. guiju --help lists them.\n",
+                "guiju：没有命令“{word}”。全部命令见 guiju --help。\n",
+                word=words[0],
+            )
+        )
         return USAGE
     code: int = import_module(command.module).run(parser_of(command).parse_args(words[1:]))
     sys.stdout.flush()
     return code
-
-
-def language() -> str:
-    """`zh` or `en`, of the terminal: LC_ALL, LC_MESSAGES, LANG."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return "zh" if value.lower().startswith("zh") else "en"
-    return "en"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from guiju.config import Config
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 
 LEAST_FREE = 32_000_000
 """Bytes: keys, tables and the shipped lexicons, a few times over."""
@@ -119,19 +119,21 @@ def port_is_free(config: Config) -> None:
     """
     host, port = config["host"], config["port"]
     if not 0 < port < 65_536:  # getaddrinfo would take it modulo 65536
-        raise NoSuchPlace(host=host, port=port, problem="no such port")
+        raise NoSuchPlace(host=host, port=port, problem=Said("no such port", "没有这个端口"))
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
         if host == "127.0.0.1" and _answers("::1", port):  # what is printed would lead to somebody else
-            raise PortTaken(host="::1", port=port, owner=listener(port) or "another process", other=_other(port))
+            raise PortTaken(
+                host="::1", port=port, owner=listener(port) or Said("another process", "另一进程"), other=_other(port)
+            )
     except PermissionError:
         raise PortReserved(port=port) from None
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            owner = listener(port) or "another process"
+            owner = listener(port) or Said("another process", "另一进程")
             raise PortTaken(host=host, port=port, owner=owner, other=_other(port)) from None
         raise NoSuchPlace(host=host, port=port, problem=problem.strerror or problem) from None
 
@@ -164,7 +166,8 @@ def listener(port: int) -> str:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(os.readlink(link) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text(encoding='utf-8').strip()} (process {process.name})"
+                name = (process / "comm").read_text(encoding="utf-8").strip()
+                return Said("{name} (process {pid})", "{name}，进程 {pid}", name=name, pid=process.name)
         except OSError:
             continue  # another user's, or gone meanwhile
     return ""

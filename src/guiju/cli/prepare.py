@@ -11,6 +11,7 @@ import sys
 import msgspec
 
 from guiju.cli.main import UNFIT
+from guiju.cli.words import language
 from guiju.config import load
 from guiju.errors import GuijuError
 
@@ -22,7 +23,7 @@ def main() -> int:
     try:
         sys.stdout.buffer.write(msgspec.json.encode(prepare(load())))
     except GuijuError as problem:
-        sys.stderr.write(f"{problem}\n")
+        sys.stderr.write(f"{problem.sentence(language())}\n")
         return UNFIT
     return 0
 

@@ -24,8 +24,9 @@ import msgspec
 from guiju import clock, plugins
 from guiju.cli.main import FOUND, OK, USAGE
 from guiju.cli.review_setup import Setup, setup
+from guiju.cli.words import language, say
 from guiju.config import load
-from guiju.errors import InputFileError
+from guiju.errors import InputFileError, Said
 from guiju.review.judge import Reviewer
 from guiju.types import Action, Direction, Finding, Verdict
 
@@ -78,44 +79,89 @@ class Way(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options. Without any: standard input, the active policy and lexicons."""
-    parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="texts, '-' for standard input (default)")
-    parser.add_argument("--direction", choices=("input", "output"), default="input", help="where a line says none")
-    parser.add_argument("--policy", metavar="FILE", help="a policy file in place of the active policy")
+    parser.add_argument(
+        "file",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help=Said("texts, '-' for standard input (default)", "文本文件；“-”表示标准输入（默认）"),
+    )
+    parser.add_argument(
+        "--direction",
+        choices=("input", "output"),
+        default="input",
+        help=Said("where a line says none", "未写明方向的行所用的方向"),
+    )
+    parser.add_argument(
+        "--policy", metavar="FILE", help=Said("a policy file in place of the active policy", "策略文件，代替生效的策略")
+    )
     parser.add_argument(
         "--lexicon",
         metavar="FILE",
         action="append",
         default=[],
-        help="a term list (CSV, or one term a line) in place of the active ones; may be given several times",
+        help=Said(
+            "a term list (CSV, or one term a line) in place of the active ones; may be given several times",
+            "词库（CSV，或每行一个词条），代替生效的词库；可多次给出",
+        ),
     )
-    parser.add_argument("--class", dest="cls", metavar="CLASS", default="", help="class of terms that say none")
-    parser.add_argument("--service", metavar="NAME", default="", help="whose policy and audience (default: the first)")
-    parser.add_argument("--audience", choices=("general", "minors", "professional"), help="default: the service's")
+    parser.add_argument(
+        "--class",
+        dest="cls",
+        metavar="CLASS",
+        default="",
+        help=Said("class of terms that say none", "未写类别的词条归入的类别"),
+    )
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        default="",
+        help=Said("whose policy and audience (default: the first)", "采用哪个服务的策略和受众（默认：第一个）"),
+    )
+    parser.add_argument(
+        "--audience",
+        choices=("general", "minors", "professional"),
+        help=Said("default: the service's", "默认：服务的受众"),
+    )
     parser.add_argument(
         "--fail-on",
         choices=[a.value for a in Action if a is not Action.ALLOW],
-        help="exit code 1 where a text meets this action or a more severe one",
+        help=Said(
+            "exit code 1 where a text meets this action or a more severe one",
+            "有文本达到此处置或更严处置时，退出码为 1",
+        ),
     )
     parser.add_argument(
         "--format",
         choices=("auto", "text", "jsonl"),
         default="auto",
-        help="one text a line, or JSON Lines; auto: JSON Lines where most lines begin with '{'",
+        help=Said(
+            "one text a line, or JSON Lines; auto: JSON Lines where most lines begin with '{'",
+            "每行一条文本，或 JSON Lines；auto：多数行以 '{' 开头时按 JSON Lines",
+        ),
     )
-    parser.add_argument("--processes", type=_count, metavar="N", help="default: one per core")
-    parser.add_argument("--json", action="store_true", help="the output is always JSON Lines; taken for uniformity")
+    parser.add_argument(
+        "--processes", type=_count, metavar="N", help=Said("default: one per core", "默认：每个核心一个")
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help=Said("the output is always JSON Lines; taken for uniformity", "输出始终为 JSON Lines；为统一而接受"),
+    )
 
 
 def _count(word: str) -> int:
     if not word.isdecimal() or not 0 < int(word) <= 1024:
-        raise argparse.ArgumentTypeError(f"'{word}' is no number of processes from 1 to 1024")
+        raise argparse.ArgumentTypeError(
+            say("'{word}' is no number of processes from 1 to 1024", "“{word}”不是 1 到 1024 的进程数", word=word)
+        )
     return int(word)
 
 
 def run(args: argparse.Namespace) -> int:
     """Review everything; returns the exit code."""
     made = setup(load(), policy=args.policy, lexicons=args.lexicon, cls=args.cls, service=args.service)
-    name = "standard input" if args.file == "-" else args.file
+    name = say("standard input", "标准输入") if args.file == "-" else args.file
     worst, bad = 0, 0
     with opened(args.file) as source:
         batches = read(source)
@@ -135,7 +181,13 @@ def run(args: argparse.Namespace) -> int:
                 sys.stderr.write(f"{_located(name, line, problem, text)}\n")
         progress.clear()
     if bad:
-        sys.stderr.write(f"guiju review: {bad} line{'s' if bad > 1 else ''} could not be read; all others were.\n")
+        said = say(
+            "guiju review: {n} line{s} could not be read; all others were.\n",
+            "guiju review：有 {n} 行无法读取，其余均已审查。\n",
+            n=bad,
+            s="s" if bad > 1 else "",
+        )
+        sys.stderr.write(said)
         return USAGE
     return FOUND if args.fail_on and worst >= Action(args.fail_on).severity else OK
 
@@ -147,9 +199,8 @@ def opened(file: str) -> BinaryIO:
     try:
         return open(file, "rb", buffering=0)
     except OSError as problem:
-        raise InputFileError(
-            file=file, line=1, column=1, problem=f"this file can't be read: {problem.strerror}"
-        ) from None
+        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=problem.strerror)
+        raise InputFileError(file=file, line=1, column=1, problem=said) from None
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -214,8 +265,9 @@ def judge(batch: Batch, way: Way) -> Answer:
         try:
             row = _row(line, way.format)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            said = "this isn't UTF-8" if isinstance(problem, UnicodeDecodeError) else str(problem)
-            problems.append((number, said.rstrip("."), line[:200].decode("utf-8", "replace")))
+            unreadable = isinstance(problem, UnicodeDecodeError)
+            said = Said("this isn't UTF-8", "不是 UTF-8 编码") if unreadable else str(problem).rstrip(".")
+            problems.append((number, said, line[:200].decode("utf-8", "replace")))
             continue
         direction = way.direction if row.direction is msgspec.UNSET else row.direction
         verdict = _reviewer.review(row.text, direction=direction, audience=way.audience)  # type: ignore[arg-type]
@@ -293,8 +345,11 @@ def _ready(source: BinaryIO) -> bool:
 
 
 def _located(name: str, line: int, problem: str, text: str) -> str:
-    hint = "one JSON object a line, or --format text" if text.lstrip().startswith("{") else ""
-    return str(InputFileError(file=name, line=line, column=1, problem=problem, source_line=text[:100], hint=hint))
+    hint = Said("one JSON object a line, or --format text", "每行一个 JSON 对象，或用 --format text")
+    if not text.lstrip().startswith("{"):
+        hint = Said("", "")
+    found = InputFileError(file=name, line=line, column=1, problem=problem, source_line=text[:100], hint=hint)
+    return found.sentence(language())
 
 
 class Progress:
@@ -319,7 +374,8 @@ class Progress:
 
     def line(self, seconds: float) -> str:
         """The bar as text; without a known size, a count."""
-        counted = f"{self._lines:,} lines, {self._lines / max(seconds, 0.001):,.0f}/s"
+        rate = self._lines / max(seconds, 0.001)
+        counted = say("{n:,} lines, {rate:,.0f}/s", "{n:,} 行，{rate:,.0f} 行/秒", n=self._lines, rate=rate)
         if not self._size:
             return counted
         share = min(1.0, self._read / self._size)

@@ -13,7 +13,7 @@ import msgspec
 from guiju import plugins
 from guiju.cli.named import NoSuchService
 from guiju.config import Config
-from guiju.errors import InputFileError, ReviewUnavailable
+from guiju.errors import InputFileError, ReviewUnavailable, Said
 from guiju.review.lexicon import encode_terms
 from guiju.review.lexicon_check import read_terms
 from guiju.review.load import default_lexicons, default_policy
@@ -73,7 +73,8 @@ def active(config: Config) -> Snapshot | None:
     try:
         return decode(file.read_bytes())
     except (OSError, msgspec.DecodeError) as problem:
-        raise ReviewUnavailable(problem=f"{file}: {problem}") from None
+        said = Said("{file}: {problem}", "{file}：{problem}", file=file, problem=problem)
+        raise ReviewUnavailable(problem=said) from None
 
 
 def policy_from(path: str) -> Policy:
@@ -96,7 +97,7 @@ def _service(snapshot: Snapshot, name: str) -> Service | None:
         return next(iter(snapshot.services), None)
     found = next((s for s in snapshot.services if s.name == name), None)
     if found is None:
-        there = ", ".join(s.name for s in snapshot.services) or "none"
+        there = ", ".join(s.name for s in snapshot.services) or "-"
         raise NoSuchService(name=name, there=there)
     return found
 
@@ -107,7 +108,9 @@ def _active_policy(snapshot: Snapshot | None, service: Service | None) -> Policy
         if reference.name == wanted or not wanted:
             return parse_policy(reference.yaml, plugins.taxonomy(), file=reference.name, version=reference.version)
     if wanted:
-        raise ReviewUnavailable(problem=f"the policy '{wanted}' is not in the last snapshot")
+        raise ReviewUnavailable(
+            problem=Said("the policy '{name}' is not in the last snapshot", "最近的快照中没有策略“{name}”", name=wanted)
+        )
     return default_policy()
 
 
@@ -119,7 +122,8 @@ def _active_lexicons(config: Config, snapshot: Snapshot | None) -> dict[str, byt
         try:
             blobs[reference.name] = (config.blobs / reference.digest).read_bytes()
         except OSError as problem:
-            raise ReviewUnavailable(problem=f"lexicon '{reference.name}': {problem}") from None
+            said = Said("lexicon '{name}': {problem}", "词库“{name}”：{problem}", name=reference.name, problem=problem)
+            raise ReviewUnavailable(problem=said) from None
     return blobs
 
 
@@ -127,8 +131,9 @@ def _text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InputFileError(file=path, line=1, column=1, problem="this file isn't UTF-8") from None
-    except OSError as problem:
         raise InputFileError(
-            file=path, line=1, column=1, problem=f"this file can't be read: {problem.strerror}"
+            file=path, line=1, column=1, problem=Said("this file isn't UTF-8", "文件不是 UTF-8 编码")
         ) from None
+    except OSError as problem:
+        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=problem.strerror)
+        raise InputFileError(file=path, line=1, column=1, problem=said) from None

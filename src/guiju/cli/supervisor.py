@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import IO
 
 from guiju import clock
+from guiju.cli.words import say
+from guiju.errors import Said
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Seconds before a crashed child is started again: doubled each time, forgotten after a minute of health."""
@@ -192,7 +194,10 @@ class Supervisor:
             self._logs_fail = False
         except OSError as problem:  # a full disk ends logs, not what is being served
             if not self._logs_fail:
-                self._echo(f"logs can't be written: {problem.strerror or problem}")
+                said = Said(
+                    "logs can't be written: {problem}", "无法写入日志：{problem}", problem=problem.strerror or problem
+                )
+                self._echo(say(said))
             self._logs_fail = True
 
     def _reap(self, child: Child) -> None:
@@ -206,7 +211,13 @@ class Supervisor:
         code = child.process.returncode
         child.ended(code)
         if not (self._ending or self.asked or child.once):
-            self._echo(f"{child.name} ended unexpectedly ({describe(code)}) and is started again")
+            said = Said(
+                "{name} ended unexpectedly ({code}) and is started again",
+                "{name} 意外退出（{code}），正在重新启动",
+                name=child.name,
+                code=describe(code),
+            )
+            self._echo(say(said))
             for line in list(child.tail)[-3:]:
                 self._echo(f"  {line}")
 
@@ -237,7 +248,9 @@ class Supervisor:
 
 def describe(code: int) -> str:
     """An exit status for a person: `exit code 3`, `killed by SIGSEGV`."""
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code < 0:
+        return Said("killed by {name}", "被 {name} 终止", name=signal.Signals(-code).name)
+    return Said("exit code {code}", "退出码 {code}", code=code)
 
 
 def write_log(path: Path, data: bytes) -> None:

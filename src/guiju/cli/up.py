@@ -27,11 +27,12 @@ import msgspec
 from guiju import clock
 from guiju.cli import preflight, welcome
 from guiju.cli.files import secret_of
-from guiju.cli.main import OK, UNFIT, USAGE, language
+from guiju.cli.main import OK, UNFIT, USAGE
 from guiju.cli.supervisor import Child, Supervisor, describe
+from guiju.cli.words import language, say
 from guiju.config import EMBEDDED_URL, EVERYWHERE, Config, control_socket, load, local_socket
 from guiju.demo.server import weights
-from guiju.errors import BadRequest
+from guiju.errors import BadRequest, Said
 
 GATEWAY = "gateway-{}"
 """Name of a worker, for its log."""
@@ -48,18 +49,39 @@ class NoModel(BadRequest):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options; each wins over its setting."""
-    parser.add_argument("--port", type=int, help="port to listen on (default: 8787)")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1; 0.0.0.0 opens it to the network)")
-    parser.add_argument("--workers", type=int, help="gateway processes (default: 1)")
-    parser.add_argument("--upstream", metavar="URL", help="an OpenAI-compatible server in place of the embedded model")
-    parser.add_argument("--model", metavar="NAME", help="the upstream's model; needed with --upstream")
+    parser.add_argument("--port", type=int, help=Said("port to listen on (default: 8787)", "监听端口（默认：8787）"))
+    parser.add_argument(
+        "--host",
+        help=Said(
+            "address to listen on (default: 127.0.0.1; 0.0.0.0 opens it to the network)",
+            "监听地址（默认：127.0.0.1；0.0.0.0 对网络开放）",
+        ),
+    )
+    parser.add_argument("--workers", type=int, help=Said("gateway processes (default: 1)", "网关进程数（默认：1）"))
+    parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help=Said("an OpenAI-compatible server in place of the embedded model", "兼容 OpenAI 的服务器，代替内置模型"),
+    )
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help=Said("the upstream's model; needed with --upstream", "上游的模型；与 --upstream 同用"),
+    )
     parser.add_argument(
         "--upstream-key-file",
         metavar="FILE",
-        help="file with the upstream's API key, '-' to read it from standard input (or set GUIJU_UPSTREAM_KEY)",
+        help=Said(
+            "file with the upstream's API key, '-' to read it from standard input (or set GUIJU_UPSTREAM_KEY)",
+            "存有上游 API 密钥的文件；“-”表示标准输入（也可设置 GUIJU_UPSTREAM_KEY）",
+        ),
     )
-    parser.add_argument("--no-demo", action="store_true", help="don't start the embedded model")
-    parser.add_argument("--json", action="store_true", help="print what is ready as one line of JSON")
+    parser.add_argument("--no-demo", action="store_true", help=Said("don't start the embedded model", "不启动内置模型"))
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help=Said("print what is ready as one line of JSON", "就绪后以一行 JSON 输出结果"),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -200,11 +222,22 @@ class StartFailed(Exception):
     def __init__(self, name: str, child: Child | None) -> None:
         if child is None:
             self.code = UNFIT
-            super().__init__(f"not everything answered within {START_SECONDS:.0f} s; see the logs in GUIJU_HOME/logs")
+            said = say(
+                "not everything answered within {n:.0f} s; see the logs in GUIJU_HOME/logs",
+                "{n:.0f} 秒内未全部就绪；请查看 GUIJU_HOME/logs 中的日志",
+                n=START_SECONDS,
+            )
+            super().__init__(said)
         else:
             self.code = child.code if child.code in (USAGE, UNFIT) else UNFIT
-            said = "\n  ".join(child.tail) or "it said nothing"
-            super().__init__(f"{name} could not start ({describe(child.code or 0)}):\n  {said}")
+            said = say(
+                "{name} could not start ({code}):\n  {tail}",
+                "{name} 未能启动（{code}）：\n  {tail}",
+                name=name,
+                code=describe(child.code or 0),
+                tail="\n  ".join(child.tail) or Said("it said nothing", "没有输出任何信息"),
+            )
+            super().__init__(said)
 
 
 def accepts(path: Path) -> bool:

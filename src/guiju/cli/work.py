@@ -6,11 +6,14 @@ import argparse
 import json
 
 from guiju.cli.django_setup import ready
+from guiju.errors import Said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One option."""
-    parser.add_argument("--json", action="store_true", help="print one line of JSON once it works")
+    parser.add_argument(
+        "--json", action="store_true", help=Said("print one line of JSON once it works", "开始工作后输出一行 JSON")
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from guiju.config import load
 from guiju.control.rooms import ROOMS
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 from guiju.journal.keyring import Keyring
 
 HERE = Path(__file__).parent
@@ -83,8 +83,12 @@ def _needs(package: str, setting: str, extra: str) -> None:
     if find_spec(package) is None:
         raise SettingError(
             name=setting,
-            problem=f"{package} isn't installed",
-            remedy=f"Run: pip install 'guiju[{extra}]' (docs/how-to)",
+            problem=Said("{package} isn't installed", "尚未安装 {package}", package=package),
+            remedy=Said(
+                "Run: pip install 'guiju[{extra}]' (docs/how-to)",
+                "请运行：pip install 'guiju[{extra}]'（见 docs/how-to）",
+                extra=extra,
+            ),
         )
 
 
@@ -106,8 +110,11 @@ def _database() -> dict[str, object]:
     if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
         raise SettingError(
             name="database_url",
-            problem="isn't a PostgreSQL URL",
-            remedy="Write postgres://user:password@host/database, or leave it empty for SQLite",
+            problem=Said("isn't a PostgreSQL URL", "不是 PostgreSQL 地址"),
+            remedy=Said(
+                "Write postgres://user:password@host/database, or leave it empty for SQLite",
+                "请写成 postgres://用户:密码@主机/数据库；留空则使用 SQLite",
+            ),
         )
     _needs("psycopg", "database_url", "postgres")
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from guiju.config import EMBEDDED_MODEL, EMBEDDED_URL, load, local_socket
-from guiju.errors import GuijuError, SettingError
+from guiju.errors import GuijuError, Said, SettingError
 
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 CONTEXT = 8192
@@ -56,7 +56,11 @@ def weights() -> Path:
         raise NotInstalled(run=MISSING)
     path = Path(found.origin).with_name(WEIGHTS)
     if not path.exists():
-        raise SettingError(name="embedded model", problem=f"{path} is missing", remedy=f"Run: {MISSING}")
+        raise SettingError(
+            name=Said("embedded model", "内置模型"),
+            problem=Said("{path} is missing", "缺少 {path}", path=path),
+            remedy=Said("Run: {run}", "请运行：{run}", run=MISSING),
+        )
     return path
 
 

@@ -18,6 +18,7 @@ from guiju.errors import (
     KeyRevoked,
     NotAllowed,
     NotAuthenticated,
+    Said,
     ServiceNotRunning,
     ServiceSuspended,
 )
@@ -69,7 +70,8 @@ def door_of(headers: Mapping[str, str], compiled: Compiled, chat_key: Any, now_m
         raise KeyExpired(when=_iso(door.key.expires_ms))
     check_service(door.service, compiled)
     if door.app.paused:
-        raise ServiceSuspended(service=door.service.name, basis=f"App {door.app.name} is paused.")
+        paused = Said("App {app} is paused.", "应用 {app} 已停用。", app=door.app.name)
+        raise ServiceSuspended(service=door.service.name, basis=paused)
     return door, subject
 
 
@@ -79,7 +81,11 @@ def check_service(service: Service, compiled: Compiled) -> None:
         raise ServiceSuspended(service=service.name, basis=service.state_reason)
     if not service.demo and compiled.snapshot.provider.code == DEMO_CODE:
         raise ServiceNotRunning(
-            service=service.name, why="the provider's code isn't set; only the demo runs without it (GB 45438-2025)"
+            service=service.name,
+            why=Said(
+                "the provider's code isn't set; only the demo runs without it (GB 45438-2025)",
+                "尚未设置服务提供者编码；未设置时只有演示服务可以运行（GB 45438-2025）",
+            ),
         )
 
 
@@ -112,7 +118,10 @@ def admit(
         real_name = bool(signed.get("real_name"))
     route = compiled.route(app, model) if model is not None else None
     if service.policy not in compiled.reviewers:
-        raise NotAllowed(what=f"use service {service.name}: it has no active policy")
+        what = Said(
+            "use service {name}: it has no active policy", "使用服务 {name}：它没有生效的策略", name=service.name
+        )
+        raise NotAllowed(what=what)
     audience: Literal["general", "minors", "professional"] = "minors" if band in _MINORS else service.audience
     grant = Grant(
         key=door.key.id,
@@ -132,12 +141,14 @@ def admit(
 
 def _subject_token(token: str, app: App) -> dict[str, Any]:
     if not app.subject_key:
-        raise BadRequest(field="X-Guiju-Subject", problem="this app has no key that such tokens are checked with")
+        problem = Said("this app has no key that such tokens are checked with", "该应用未设置用于校验此类令牌的密钥")
+        raise BadRequest(field="X-Guiju-Subject", problem=problem)
     algorithm = "EdDSA" if "BEGIN PUBLIC KEY" in app.subject_key else "HS256"
     try:
         return jwt.decode(token, app.subject_key, algorithms=[algorithm], options={"require": ["exp", "sub"]})
     except jwt.InvalidTokenError as problem:
-        raise BadRequest(field="X-Guiju-Subject", problem=f"the token doesn't hold: {problem}") from None
+        said = Said("the token doesn't hold: {problem}", "令牌无效：{problem}", problem=problem)
+        raise BadRequest(field="X-Guiju-Subject", problem=said) from None
 
 
 def _iso(ms: int) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from guiju.errors import (
     MediaNotAllowed,
     OurError,
     PolicyError,
+    Said,
     ServiceSuspended,
     UpstreamError,
     UpstreamRefused,
@@ -36,7 +36,7 @@ from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, 
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
-from guiju.label.record import LabelRecord, produced
+from guiju.label.record import produced
 from guiju.ledger import entries, seal
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
@@ -130,8 +130,10 @@ class Exchange:
         )
         if ask.media and not door.app.allow_media:
             first = ask.media[0]
-            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=first.kind)
+            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=MEDIA[first.kind])
         gateway.check_space()
+        self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
+        self.label_text = self.record.text()
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
         gateway.running.add(self)
         self.move(ADMITTED)
@@ -340,7 +342,8 @@ class Exchange:
             if answer.failed:
                 raise UpstreamRefused(upstream=grant.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:
-                raise UpstreamUnavailable(upstream=grant.upstream, problem="it ended in the middle of its answer")
+                problem = Said("it ended in the middle of its answer", "回答到一半即结束")
+                raise UpstreamUnavailable(upstream=grant.upstream, problem=problem)
             if not answer.done:  # all was said, only the last event wasn't
                 ending = answer.stop(finish=answer.finish, replacement="", details=label)
         except stream.Stopped as stop:
@@ -406,17 +409,8 @@ class Exchange:
         assert self.admitted is not None
         return self.admitted.app
 
-    @cached_property
-    def _record(self) -> LabelRecord:
-        """The label of the first choice."""
-        return produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
-
-    @cached_property
-    def label_text(self) -> str:
-        return self._record.text()
-
     def label(self) -> Json:
-        return {"exchange": self.id, "label": self._record.wrapped()}
+        return {"exchange": self.id, "label": self.record.wrapped()}
 
     def headers(self) -> list[tuple[str, str]]:
         headers = [("x-guiju-exchange", self.id)]
@@ -429,6 +423,13 @@ class Exchange:
             self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
 
 
+MEDIA = {
+    "image": Said("image", "图片"),
+    "audio": Said("audio", "音频"),
+    "video": Said("video", "视频"),
+    "file": Said("file", "文件"),
+}
+"""Kinds of media, for people."""
 _FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
 
@@ -437,9 +438,9 @@ def _unfit(headers: dict[str, str], stream: bool) -> str:
     """Why an answer can't be read as what was asked for, "" where it can."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", ""):
-        return "its answer is compressed, although that was declined"
+        return Said("its answer is compressed, although that was declined", "其回答经过压缩，而请求已声明不接受压缩")
     if stream and headers.get("content-type", "").strip().lower().startswith("application/json"):
-        return "its answer is whole, although a stream was asked for"
+        return Said("its answer is whole, although a stream was asked for", "请求的是流式回答，返回的却是整段回答")
     return ""
 
 

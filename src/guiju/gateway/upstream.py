@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from guiju.errors import GuijuError, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
@@ -64,9 +64,9 @@ class Reply(asyncio.Protocol):
             elif not self._any and self.used:
                 self._error = Stale()
             else:
-                problem = (
-                    "it closed the connection in the middle of its answer" if self._any else "it closed the connection"
-                )
+                problem = Said("it closed the connection", "连接被对方关闭")
+                if self._any:
+                    problem = Said("it closed the connection in the middle of its answer", "回答到一半时连接被对方关闭")
                 self._error = UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         self._pool.forget(self)
         self._wake()
@@ -80,7 +80,8 @@ class Reply(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as problem:
-            self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is malformed: {problem}"))
+            said = Said("its answer is malformed: {problem}", "其回答格式有误：{problem}", problem=problem)
+            self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
         if self._taker is not None and self._chunks:
             self._hand_on()
         else:
@@ -188,7 +189,8 @@ class Reply(asyncio.Protocol):
             parts.append(data)
             size += len(data)
             if size > limit:
-                raise UpstreamUnavailable(upstream=self._pool.name, problem=f"its answer is larger than {limit} bytes")
+                problem = Said("its answer is larger than {limit} bytes", "其回答超过 {limit} 字节", limit=limit)
+                raise UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         return b"".join(parts)
 
     def release(self) -> None:
@@ -289,7 +291,8 @@ class Pool:
         self._fields = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
         self.errors = 0
         """Failures since the last success."""
-        self.last_error = ""
+        self.last_error: dict[str, str] = {}
+        """Its sentence in each language, for the console."""
         self.ok = 0
         self.latency_ms = 0.0
         """Of the last answer's head."""
@@ -322,7 +325,7 @@ class Pool:
             self._slots.release()
             if isinstance(error, UpstreamError):
                 self.errors += 1
-                self.last_error = error.sentence("en")
+                self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
             raise
         self.ok += 1
         self.errors = 0

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from guiju import clock
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 
 PATIENCE = 5.0
 """Seconds: whoever only looks (`claimed`), or looks after a dead predecessor (`unclaimed`), holds a lock for a moment too, and
@@ -43,8 +43,13 @@ def claim(journal: Path, node: str, worker: int) -> int:
         if clock.monotonic() > until:
             raise SettingError(
                 name="--worker",
-                problem=f"worker {worker} of {node} runs already",
-                remedy="Give this one another number",
+                problem=Said(
+                    "worker {worker} of {node} runs already",
+                    "{node} 的工作进程 {worker} 已在运行",
+                    worker=worker,
+                    node=node,
+                ),
+                remedy=Said("Give this one another number", "请为本进程换一个编号"),
             )
         time.sleep(0.02)
     return fd

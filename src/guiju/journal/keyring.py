@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from guiju.config import Config
-from guiju.errors import SettingError
+from guiju.errors import Said, SettingError
 from guiju.ledger import seal
 
 
@@ -28,7 +28,9 @@ class Keyring:
             folder.chmod(0o700)
             (folder / "journal").mkdir(exist_ok=True, mode=0o700)
         except OSError as problem:
-            raise SettingError(name=str(folder), problem=str(problem), remedy="Make it writable") from None
+            raise SettingError(
+                name=str(folder), problem=str(problem), remedy=Said("Make it writable", "请使其可写")
+            ) from None
         self.master = self._key(master_file or folder / "master.key", 32)
         """Wraps subjects' keys and short secrets."""
         self.ledger = self._key(folder / "ledger.key", 32)
@@ -95,10 +97,16 @@ class Keyring:
                 self._make(path, size)
             key = path.read_bytes()
         except OSError as problem:
-            raise SettingError(name=str(path), problem=str(problem), remedy="Make it readable for this user") from None
+            raise SettingError(
+                name=str(path),
+                problem=str(problem),
+                remedy=Said("Make it readable for this user", "请使当前用户可以读取"),
+            ) from None
         if len(key) != size:
             raise SettingError(
-                name=str(path), problem=f"holds {len(key)} bytes, not {size}", remedy="Restore it from your backup"
+                name=str(path),
+                problem=Said("holds {n} bytes, not {size}", "长度为 {n} 字节，应为 {size} 字节", n=len(key), size=size),
+                remedy=Said("Restore it from your backup", "请从备份恢复"),
             )
         return key
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.journal.segment import Chain, Header, Mark, Record, Tampered, payloads
 from guiju.ledger import entries
 
@@ -89,7 +90,9 @@ def _misplaced(header: Header, path: Path) -> Tampered | None:
     if found == (header.node, str(header.worker), str(header.sequence)):
         return None
     place = f"{header.node}/{header.worker}/{header.sequence}"
-    return Tampered(0, 0, f"it was written as {place}: moved or copied here")
+    return Tampered(
+        0, 0, Said("it was written as {place}: moved or copied here", "原为 {place}，被移动或复制到此处", place=place)
+    )
 
 
 def segments(folder: Path) -> Iterator[Segment]:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.ledger.mac import mac
 
 MAGIC = b"GUIJUJ2\n"
@@ -108,7 +109,9 @@ def payloads(data: bytes, chain: Chain, at: int = 0, number: int = 0) -> Iterato
     if base == 0:
         if not data.startswith(MAGIC):
             if not MAGIC.startswith(data[:written]):
-                yield Tampered(0, 0, "the file doesn't begin as a journal segment does")
+                yield Tampered(
+                    0, 0, Said("the file doesn't begin as a journal segment does", "文件开头不是日志段的格式")
+                )
             return
         chain.tag, at = MAGIC, len(MAGIC)
     while at + _HEAD < len(data):
@@ -117,9 +120,11 @@ def payloads(data: bytes, chain: Chain, at: int = 0, number: int = 0) -> Iterato
         end = body + _LENGTH.unpack(length)[0] + TAG
         if not hmac.compare_digest(chain.check(length), data[at + _LENGTH.size : body]):
             if written >= body:
-                yield Tampered(
-                    base + at, number, "the record's length, or the record before it, isn't what was written"
+                problem = Said(
+                    "the record's length, or the record before it, isn't what was written",
+                    "该条的长度或前一条与写入时不符",
                 )
+                yield Tampered(base + at, number, problem)
             return
         if end > len(data):
             return
@@ -129,7 +134,8 @@ def payloads(data: bytes, chain: Chain, at: int = 0, number: int = 0) -> Iterato
         if not hmac.compare_digest(framed[-TAG:], data[end - TAG : end]):
             chain.tag = tag
             if -(-(base + written) // SECTOR) * SECTOR >= base + end:  # no whole sector of it was left out
-                yield Tampered(base + at, number, "the record or the one before it isn't what was written")
+                problem = Said("the record or the one before it isn't what was written", "该条或前一条与写入时不符")
+                yield Tampered(base + at, number, problem)
             return
         yield base + end, payload
         at, number = end, number + 1

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from guiju import clock
-from guiju.errors import JournalUnavailable
+from guiju.errors import JournalUnavailable, Said
 from guiju.journal import reader
 from guiju.journal.disk import Disk, RealDisk
 from guiju.journal.segment import MAGIC, TAG, Chain, Header, Mark, Record
@@ -99,7 +99,9 @@ class Journal:
         future: asyncio.Future[None] = self._loop.create_future()
         with self._lock:
             if self._closing or (self._fd < 0 and not self._try_segment()):
-                future.set_exception(JournalUnavailable(problem=self.failed or "the journal is closed"))
+                future.set_exception(
+                    JournalUnavailable(problem=self.failed or Said("the journal is closed", "日志已关闭"))
+                )
                 return future
             sealed = b""
             if payload:

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from guiju.errors import Said
+
 DEMO_CODE = "UNREGISTERED-DEMO"
 """Until the provider's own code is set: red in the console, and only the demo service runs."""
 
@@ -19,10 +21,10 @@ _VALUE = re.compile(r"[\x21-\x7e]*")
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
-class LabelRecord(msgspec.Struct, frozen=True):
+class LabelRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the implicit label says. Raises: ValueError where a value holds a character that isn't allowed."""
 
-    Label: str = "1"
+    Label: str
     """"1" is generated, "2" may be, "3" is suspected to be."""
     ContentProducer: str = ""
     """The provider's code."""
@@ -34,25 +36,32 @@ class LabelRecord(msgspec.Struct, frozen=True):
     ReservedCode2: str = ""
 
     def __post_init__(self) -> None:
-        values = {name: getattr(self, name) for name in self.__struct_fields__}
-        if _VALUE.fullmatch("".join(values.values())):
+        if _VALUE.fullmatch(
+            f"{self.Label}{self.ContentProducer}{self.ProduceID}{self.ReservedCode1}"
+            f"{self.ContentPropagator}{self.PropagateID}{self.ReservedCode2}"
+        ):
             return
-        for name, value in values.items():
+        for name, value in msgspec.structs.asdict(self).items():
             if not _VALUE.fullmatch(value):
-                raise ValueError(f"{name} holds a character outside 0x21 to 0x7E (GB 45438-2025, Appendix E)")
+                said = Said(
+                    "{name} holds a character outside 0x21 to 0x7E (GB 45438-2025, Appendix E)",
+                    "{name} 含 0x21 至 0x7E 以外的字符（GB 45438-2025 附录 E）",
+                    name=name,
+                )
+                raise ValueError(said)
 
     def wrapped(self) -> dict[str, Any]:
         """`{"AIGC": {…}}`, as it stands in JSON."""
-        return {"AIGC": {name: value for name, value in msgspec.to_builtins(self).items() if value}}
+        return {"AIGC": msgspec.to_builtins(self)}
 
     def text(self) -> str:
         """The same as JSON text, for headers and files."""
-        return msgspec.json.encode(self.wrapped()).decode()
+        return '{"AIGC":' + msgspec.json.encode(self).decode() + "}"
 
 
 def produced(code: str, content_id: str) -> LabelRecord:
     """The record of content that this provider generated."""
-    return LabelRecord(ContentProducer=code, ProduceID=content_id)
+    return LabelRecord(Label="1", ContentProducer=code, ProduceID=content_id)
 
 
 def valid_code(code: str) -> bool:

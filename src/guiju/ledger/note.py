@@ -14,6 +14,8 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from guiju.errors import Said
+
 _ED25519 = b"\x01"
 
 
@@ -61,11 +63,13 @@ def verify(note: str, public: bytes) -> Checkpoint:
     text, blank, signatures = note.partition("\n\n")
     lines = text.split("\n")
     if not blank or len(lines) < 3 or not lines[1].isdigit():
-        raise BadNote("it isn't a checkpoint: origin, size and root are missing")
+        raise BadNote(
+            Said("it isn't a checkpoint: origin, size and root are missing", "不是检查点：缺少来源、条数和根哈希")
+        )
     try:
         found = Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
     except (binascii.Error, ValueError):
-        raise BadNote("its root is not base64") from None
+        raise BadNote(Said("its root is not base64", "根哈希不是 base64")) from None
     wanted = key_id(found.origin, public)
     for line in signatures.splitlines():
         dash, _, rest = line.partition(" ")
@@ -81,6 +85,6 @@ def verify(note: str, public: bytes) -> Checkpoint:
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], (text + "\n").encode())
         except InvalidSignature:
-            raise BadNote("its signature doesn't hold") from None
+            raise BadNote(Said("its signature doesn't hold", "签名无效")) from None
         return found
-    raise BadNote("it isn't signed by this ledger's key")
+    raise BadNote(Said("it isn't signed by this ledger's key", "不是由本账本的密钥签署"))

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from guiju.errors import Said
 from guiju.ledger.mac import mac
 
 KEY, NONCE = 32, 12
@@ -38,7 +39,9 @@ def unseal(key: bytes, sealed: bytes, purpose: bytes = b"") -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], purpose)
     except (InvalidTag, ValueError):
-        raise CannotOpen("the key is another one, or the sealed bytes were changed") from None
+        raise CannotOpen(
+            Said("the key is another one, or the sealed bytes were changed", "密钥不符，或密封数据被改动")
+        ) from None
 
 
 class Committed(NamedTuple):
@@ -75,9 +78,9 @@ def open_payload(payload: bytes, commitment: str) -> bytes:
     try:
         opened = msgspec.msgpack.decode(payload, type=_Payload)
     except msgspec.DecodeError:
-        raise CannotOpen("the payload is malformed") from None
+        raise CannotOpen(Said("the payload is malformed", "载荷格式有误")) from None
     if not hmac.compare_digest(mac(opened.key, opened.contents).hex(), commitment):
-        raise CannotOpen("the contents aren't those that the entry commits to")
+        raise CannotOpen(Said("the contents aren't those that the entry commits to", "内容与记录中的承诺值不符"))
     return opened.contents
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.ledger import note as notes
 from guiju.ledger.mac import mac
 from guiju.ledger.tree import Frontier, leaf_hash
@@ -61,7 +62,7 @@ class Problem(NamedTuple):
     """The first row that it concerns; -1 where it concerns none in particular."""
     kind: str
     """`missing`, `inserted`, `changed`, `checkpoint`, `head`, `cut`, `rewritten`."""
-    sentence: str
+    sentence: Said
 
 
 def leaf_data(index: int, body: bytes) -> bytes:
@@ -110,7 +111,13 @@ def verify(
         try:
             signed.append(("elsewhere", notes.verify(elsewhere, public)))
         except notes.BadNote as problem:
-            problems.append(Problem(-1, "checkpoint", f"the checkpoint kept elsewhere: {problem}"))
+            problems.append(
+                Problem(
+                    -1,
+                    "checkpoint",
+                    Said("the checkpoint kept elsewhere: {problem}", "另存的检查点：{problem}", problem=problem),
+                )
+            )
     wanted: dict[int, list[tuple[str, notes.Checkpoint]]] = {}
     for origin, checkpoint in signed:
         wanted.setdefault(checkpoint.size, []).append((origin, checkpoint))
@@ -119,7 +126,9 @@ def verify(
     for row in rows:
         if row.number != expected:
             kind = "missing" if row.number > expected else "inserted"
-            place = f"entry {expected} is missing" if kind == "missing" else f"entry {row.number} stands there twice"
+            place = Said("entry {n} is missing", "缺少第 {n} 条记录", n=expected)
+            if kind == "inserted":
+                place = Said("entry {n} stands there twice", "第 {n} 条记录出现两次", n=row.number)
             problems.append(Problem(expected if kind == "missing" else row.number, kind, place))
             expected = row.number
         leaf = leaf_hash(leaf_data(row.number, row.body))
@@ -131,9 +140,12 @@ def verify(
         _compare(frontier, wanted, problems)
     for origin, checkpoint in signed:
         if checkpoint.size > frontier.size:
-            where = "kept elsewhere " if origin == "elsewhere" else ""
-            text = (
-                f"a checkpoint {where}names {checkpoint.size} entries; only {frontier.size} are there: the tail was cut"
+            text = Said(
+                "a checkpoint {where}names {named} entries; only {there} are there: the tail was cut",
+                "{where}检查点载明 {named} 条记录，实有 {there} 条：末尾被截去",
+                where=Said("kept elsewhere ", "另存的") if origin == "elsewhere" else "",
+                named=checkpoint.size,
+                there=frontier.size,
             )
             problems.append(Problem(frontier.size, "cut", text))
             break
@@ -147,13 +159,23 @@ def _signed(
     before = b""
     for row in checkpoints:
         if row.tag != row_seal(chain_key, "checkpoint", before, row.size, row.note, row.at_ms):
-            text = f"the checkpoint of {row.size} entries was changed, or the one before it is missing"
+            text = Said(
+                "the checkpoint of {n} entries was changed, or the one before it is missing",
+                "{n} 条记录时的检查点被改动，或缺少其前一个检查点",
+                n=row.size,
+            )
             problems.append(Problem(row.size, "checkpoint", text))
         before = row.tag
         try:
             found = notes.verify(row.note, public)
         except notes.BadNote as problem:
-            problems.append(Problem(row.size, "checkpoint", f"our checkpoint of {row.size} entries: {problem}"))
+            text = Said(
+                "our checkpoint of {n} entries: {problem}",
+                "{n} 条记录时的检查点：{problem}",
+                n=row.size,
+                problem=problem,
+            )
+            problems.append(Problem(row.size, "checkpoint", text))
             continue
         yield "ours", found
 
@@ -163,32 +185,58 @@ def _edge(
 ) -> Iterator[Problem]:
     if head is None:
         if frontier.size:
-            yield Problem(-1, "head", "the head, which says where the ledger ends, is missing")
+            text = Said("the head, which says where the ledger ends, is missing", "缺少标明账本终点的头记录")
+            yield Problem(-1, "head", text)
         return
     if head.size > frontier.size:
-        text = f"the head names {head.size} entries; only {frontier.size} are there: the tail was cut"
+        text = Said(
+            "the head names {named} entries; only {there} are there: the tail was cut",
+            "头记录载明 {named} 条记录，实有 {there} 条：末尾被截去",
+            named=head.size,
+            there=frontier.size,
+        )
         yield Problem(frontier.size, "cut", text)
     elif head.size < frontier.size:
-        yield Problem(head.size, "inserted", f"entry {head.size} stands behind the ledger's end: inserted")
+        text = Said(
+            "entry {n} stands behind the ledger's end: inserted", "第 {n} 条记录位于账本终点之后：系插入", n=head.size
+        )
+        yield Problem(head.size, "inserted", text)
     elif (head.hashes, head.tag) != (b"".join(frontier.hashes), tag):
-        yield Problem(-1, "head", "the head isn't the edge of these entries: it was changed, or they were")
+        text = Said(
+            "the head isn't the edge of these entries: it was changed, or they were",
+            "头记录与这些记录不符：头记录或记录被改动",
+        )
+        yield Problem(-1, "head", text)
     if head.checkpoints != len(checkpoints) or head.checkpoint_tag != (checkpoints[-1].tag if checkpoints else b""):
-        text = f"{head.checkpoints} checkpoints were signed, {len(checkpoints)} are there, or the newest is another"
+        text = Said(
+            "{signed} checkpoints were signed, {there} are there, or the newest is another",
+            "曾签署 {signed} 个检查点，实有 {there} 个，或最新一个并非原来的",
+            signed=head.checkpoints,
+            there=len(checkpoints),
+        )
         yield Problem(-1, "checkpoint", text)
     if head.seal != row_seal(chain_key, "head", *head[:-1]):
-        yield Problem(-1, "head", "the head, which says where the ledger ends, was changed")
+        text = Said("the head, which says where the ledger ends, was changed", "标明账本终点的头记录被改动")
+        yield Problem(-1, "head", text)
 
 
 def _name(row: Row, leaf: bytes, follows: bool) -> Problem:
     if leaf != row.leaf and follows:
-        return Problem(
-            row.number, "changed", f"entry {row.number} was changed: its body isn't what its leaf commits to"
+        text = Said(
+            "entry {n} was changed: its body isn't what its leaf commits to",
+            "第 {n} 条记录被改动：正文与其叶节点的承诺不符",
+            n=row.number,
         )
+        return Problem(row.number, "changed", text)
     if leaf != row.leaf:
-        return Problem(row.number, "changed", f"entry {row.number} was changed, moved or inserted")
-    return Problem(
-        row.number, "inserted", f"entry {row.number} doesn't follow the one before it: changed, moved or inserted"
+        text = Said("entry {n} was changed, moved or inserted", "第 {n} 条记录被改动、移动或插入", n=row.number)
+        return Problem(row.number, "changed", text)
+    text = Said(
+        "entry {n} doesn't follow the one before it: changed, moved or inserted",
+        "第 {n} 条记录与前一条不衔接：被改动、移动或插入",
+        n=row.number,
     )
+    return Problem(row.number, "inserted", text)
 
 
 def _compare(
@@ -198,8 +246,16 @@ def _compare(
         if checkpoint.root == frontier.root:
             continue
         if origin == "elsewhere":
-            text = f"the first {frontier.size} entries aren't those of the checkpoint kept elsewhere: history was rewritten"
+            text = Said(
+                "the first {n} entries aren't those of the checkpoint kept elsewhere: history was rewritten",
+                "前 {n} 条记录与另存的检查点不符：历史被改写",
+                n=frontier.size,
+            )
             problems.append(Problem(-1, "rewritten", text))
         else:
-            text = f"the first {frontier.size} entries don't have the root that we signed"
+            text = Said(
+                "the first {n} entries don't have the root that we signed",
+                "前 {n} 条记录的根哈希与所签署的不符",
+                n=frontier.size,
+            )
             problems.append(Problem(-1, "checkpoint", text))

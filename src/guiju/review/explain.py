@@ -13,7 +13,7 @@ from guiju.review.canon import canonical
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Judged, Verdict
 
-_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
 _WORD = re.compile("[A-Za-z]+")
 _LOOKED_AT = 100
 """Characters of a prompt that tell its language; more would only cost time."""
@@ -48,6 +48,27 @@ _SUSPENDED = {
     "zh": "（本服务已暂停，回答到此中止。编号 {exchange}）",
     "en": "(This service has been suspended; the answer ends here. Number {exchange})",
 }
+_WHY = {
+    "called a key; letters, digits and high entropy": "被称作密钥；含字母和数字，熵值高",
+    "prefix and length of a vendor's key": "前缀和长度符合某厂商的密钥",
+    "PEM header of a private key": "私钥的 PEM 头",
+    "Luhn digit holds; issuer range known": "Luhn 校验通过；发卡行号段已知",
+    "check character holds; province exists": "校验位正确；省份代码存在",
+    "check character holds; date and province exist": "校验位正确；日期和省份代码存在",
+    "local part, domain and top level fit": "用户名、域名和顶级域均符合",
+    "four parts up to 255": "四段，各不超过 255",
+    "area code and length fit": "区号和长度符合",
+    "area code in brackets; length fits": "区号在括号中；长度符合",
+    "prefix and length fit": "号段和长度符合",
+    "country code; prefix and length fit": "带国家代码；号段和长度符合",
+    "prefix and length fit; dots between": "号段和长度符合；以点分隔",
+    "form fits": "格式符合",
+    "form fits; a word for passport stands near": "格式符合；附近有“护照”一类的词",
+    "province, letter and length fit": "省份简称、字母和长度符合",
+    "province, letter and length fit; a word for vehicle stands near": "省份简称、字母和长度符合；附近有“车辆”一类的词",
+    "road and number": "有路名和门牌号",
+}
+"""`Finding.why` is part of the record, in English; this is what it says in Chinese. Other detectors' stands as it is."""
 _BASIS = {"zh": "依据：{}。", "en": "Basis: {}. "}
 
 
@@ -59,19 +80,25 @@ def language_of(accept_language: str, text: str, default: str) -> str:
         text: the prompt.
         default: the service's setting.
     """
+    if accept_language and (asked := _asked(accept_language)):
+        return asked
+    if text:
+        head = text[:_LOOKED_AT]
+        han, words = sum(map(len, _HAN.findall(head))), len(_WORD.findall(head))
+        if han or words:
+            return "zh" if 2 * han >= 3 * words else "en"  # a Chinese word has about one and a half characters
+    return "en" if default == "en" else "zh"
+
+
+def _asked(accept_language: str) -> str:
+    """The one of ours that weighs most; "" where neither is asked for."""
     best, best_weight = "", 0.0
     for part in accept_language[:500].split(","):
         tag, _, parameter = part.partition(";")
         primary, weight = tag.strip().lower().partition("-")[0], _weight(parameter)
         if primary in ("zh", "en") and weight > best_weight:
             best, best_weight = primary, weight
-    if best:
-        return best
-    head = text[:_LOOKED_AT]
-    han, words = len(_HAN.findall(head)), len(_WORD.findall(head))
-    if han or words:
-        return "zh" if 2 * han >= 3 * words else "en"  # a Chinese word has about one and a half characters
-    return "en" if default == "en" else "zh"
+    return best
 
 
 def _weight(parameter: str) -> float:
@@ -134,14 +161,15 @@ def for_operator(judged: Judged, taxonomy: Taxonomy, language: str, text: str | 
     """
     f = judged.finding
     name = taxonomy.name(f.cls, language)
-    why = f" ({f.why})" if f.why else ""
     shown = text[f.start : f.end] if text is not None else None
     if language == "zh":
+        why = f"（{_WHY.get(f.why, f.why)}）" if f.why else ""
         quoted = f"“{shown}”（规范形式“{canonical(shown).text}”）" if shown is not None else ""
         return (
             f"第 {f.start}–{f.end} 字符{quoted}：{f.detector} 规则 {f.rule} 命中“{name}”（{f.cls}，{f.severity}，"
             f"分值 {f.score:.2f}）{why}；策略规则 {judged.policy_rule or '无'} 决定 {judged.action}"
         )
+    why = f" ({f.why})" if f.why else ""
     quoted = f" “{shown}” (canonical “{canonical(shown).text}”)" if shown is not None else ""
     return (
         f"characters {f.start} to {f.end}{quoted}: rule {f.rule} of {f.detector} found “{name}” ({f.cls}, "

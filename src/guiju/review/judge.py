@@ -187,8 +187,8 @@ class Reviewer:
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """One verdict over many texts: the most severe decides; the first of them where several are equal."""
     found = list(verdicts)
-    if not found:
-        return Verdict()
+    if not any(v.judged for v in found):  # nearly always
+        return found[0] if found else Verdict()
     worst = max(found, key=lambda v: v.action.severity)
     return msgspec.structs.replace(
         worst, judged=tuple(j for v in found for j in v.judged), text=None, queue=any(v.queue for v in found)

@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from guiju.errors import InputFileError
+from guiju.errors import InputFileError, Said
 from guiju.review.canon import canonical, plain
+from guiju.review.hints import did_you_mean, one_of, unknown_class
 from guiju.review.lexicon import Lexicon, Term, encode_terms, key_of
 from guiju.review.squeeze import LATIN, Squeezed, squeezed
 from guiju.review.taxonomy import Taxonomy
@@ -31,7 +32,7 @@ class Remark(msgspec.Struct, frozen=True):
     line: int
     term: str
     kind: Literal["duplicate", "too_short", "over_broad", "shadowed", "allow_useless"]
-    detail: str
+    detail: Said
     """The other term's line, or the share of harmless texts that it hits."""
 
 
@@ -67,26 +68,34 @@ def read_terms(
                             line,
                             lines,
                             column + 1,
-                            f"column `{name}` is unknown",
-                            f"one of: {', '.join(COLUMNS)}",
+                            Said("column `{name}` is unknown", "不认识的列：`{name}`", name=name),
+                            one_of(COLUMNS),
                         )
                 header = first
                 continue
             header = ["term", "class", "severity", "lang", "allow", "origin"][: len(row)]
         if len(row) > len(header):
-            raise _error(
-                file, line, lines, 1, f"{len(row)} fields, but {len(header)} columns", "quote a term with a comma"
+            problem = Said(
+                "{fields} fields, but {columns} columns",
+                "有 {fields} 个字段，但只有 {columns} 列",
+                fields=len(row),
+                columns=len(header),
             )
+            hint = Said("quote a term with a comma", "含逗号的词条请加引号")
+            raise _error(file, line, lines, 1, problem, hint)
         fields = dict(zip(header, (c.strip() for c in row), strict=False))
         own = fields.get("class") or cls
         if not own:
-            raise _error(file, line, lines, 1, "the term has no class", "add a `class` column or name one for all")
+            problem = Said("the term has no class", "词条没有类别")
+            hint = Said("add a `class` column or name one for all", "请加上 `class` 列，或统一指定一个类别")
+            raise _error(file, line, lines, 1, problem, hint)
         if taxonomy is not None and own not in taxonomy:
             near = taxonomy.nearest(own)
-            raise _error(file, line, lines, 1, f"class `{own}` is unknown", f"did you mean {near}?" if near else "")
+            raise _error(file, line, lines, 1, unknown_class(own), did_you_mean(near) if near else "")
         grade = fields.get("severity") or severity
         if grade not in _SEVERITIES:
-            raise _error(file, line, lines, 1, f"severity `{grade}` is unknown", f"one of: {', '.join(_SEVERITIES)}")
+            problem = Said("severity `{word}` is unknown", "不认识的严重程度：`{word}`", word=grade)
+            raise _error(file, line, lines, 1, problem, one_of(_SEVERITIES))
         allow = tuple(a for a in (fields.get("allow") or "").split("|") if a)
         terms.append(
             Term(
@@ -113,8 +122,9 @@ def _rows(lines: Sequence[str], file: str) -> Iterable[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as problem:
-            hint = "close the quotation mark, or write it twice to mean itself" if "end of data" in str(problem) else ""
-            raise _error(file, line, lines, 1, f"this line isn't CSV: {problem}", hint) from None
+            close = Said("close the quotation mark, or write it twice to mean itself", "请补上右引号；引号本身请写两遍")
+            said = Said("this line isn't CSV: {problem}", "这一行不是有效的 CSV：{problem}", problem=problem)
+            raise _error(file, line, lines, 1, said, close if "end of data" in str(problem) else "") from None
         yield line, row
 
 
@@ -137,13 +147,17 @@ def criticise(
     for term, line in zip(terms, lines, strict=True):
         key = key_of(term.text)
         if len(key) < 2:
-            remarks.append(Remark(line, term.text, "too_short", "left out: a term has at least two characters"))
+            detail = Said("left out: a term has at least two characters", "未收入：词条至少两个字符")
+            remarks.append(Remark(line, term.text, "too_short", detail))
         elif key in seen:
-            remarks.append(Remark(line, term.text, "duplicate", f"the same as line {seen[key]} once made canonical"))
+            detail = Said("the same as line {line} once made canonical", "规范化后与第 {line} 行相同", line=seen[key])
+            remarks.append(Remark(line, term.text, "duplicate", detail))
         else:
             seen[key] = line
         remarks += [
-            Remark(line, term.text, "allow_useless", f"`{phrase}` doesn't hold the term")
+            Remark(
+                line, term.text, "allow_useless", Said("`{x}` doesn't hold the term", "`{x}` 不包含该词条", x=phrase)
+            )
             for phrase in term.allow
             if key not in key_of(phrase)
         ]
@@ -162,7 +176,13 @@ def _shadowed(terms: Sequence[Term], lines: Sequence[int]) -> Iterable[Remark]:
         for piece in _inner(squeezed(plain(term.text))):
             by = next((s for s in strong.get(piece, ()) if s[0].cls == term.cls and _rank(s[0]) >= _rank(term)), None)
             if by:
-                yield Remark(line, term.text, "shadowed", f"`{by[0].text}` in line {by[1]} hits all of its texts")
+                detail = Said(
+                    "`{term}` in line {line} hits all of its texts",
+                    "第 {line} 行的 `{term}` 已能命中它的全部文本",
+                    term=by[0].text,
+                    line=by[1],
+                )
+                yield Remark(line, term.text, "shadowed", detail)
                 break
 
 
@@ -197,5 +217,11 @@ def _broad(terms: Sequence[Term], lines: Sequence[int], harmless: list[str], bro
     for rule, count in hits.items():
         number = int(rule.removeprefix(":"))
         if count / max(1, len(harmless)) > broad:
-            share = f"hits {count} of {len(harmless)} harmless texts ({count / len(harmless):.1%})"
+            share = Said(
+                "hits {n} of {all} harmless texts ({share:.1%})",
+                "在 {all} 条无害文本中命中 {n} 条（{share:.1%}）",
+                n=count,
+                all=len(harmless),
+                share=count / len(harmless),
+            )
             yield Remark(lines[number], terms[number].text, "over_broad", share)

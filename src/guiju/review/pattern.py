@@ -12,6 +12,7 @@ from re import _constants as op  # type: ignore[attr-defined]  # the only way to
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from guiju.errors import Said
 from guiju.review.detector import Scan, Scanner, Sources
 from guiju.review.policy import Pattern
 from guiju.types import Direction, Finding
@@ -20,34 +21,48 @@ LIMIT = 400
 """Most characters that a pattern may ask to hold."""
 
 
-def check(pattern: Pattern) -> str | None:
+def check(pattern: Pattern) -> Said | None:
     """What is wrong with a pattern, as a sentence without its full stop; None where nothing is."""
     try:
         tree = parser.parse(pattern.regex)
     except re.error as problem:
-        return f"`{pattern.regex}` is no regular expression: {problem.msg}"
+        return Said(
+            "`{regex}` is no regular expression: {problem}",
+            "`{regex}` 不是正则表达式：{problem}",
+            regex=pattern.regex,
+            problem=problem.msg,
+        )
     low, high = tree.getwidth()
     if low == 0:
-        return "the expression matches the empty text"
+        return Said("the expression matches the empty text", "表达式会匹配空文本")
     if not 1 <= pattern.longest <= LIMIT:
-        return f"`longest` must lie between 1 and {LIMIT}"
+        return Said("`longest` must lie between 1 and {limit}", "`longest` 须在 1 到 {limit} 之间", limit=LIMIT)
     if high > pattern.longest:
-        return f"a match may be longer than `longest` ({pattern.longest}); bound its repetitions, as in `{{1,20}}`"
+        return Said(
+            "a match may be longer than `longest` ({longest}); bound its repetitions, as in `{{1,20}}`",
+            "匹配可能超过 `longest`（{longest}）；请限定重复次数，如 `{{1,20}}`",
+            longest=pattern.longest,
+        )
     return _unfit(tree, inside=False)
 
 
-def _unfit(tree: Any, *, inside: bool) -> str | None:
+def _unfit(tree: Any, *, inside: bool) -> Said | None:
     """The first construct that can't be bounded in time or in a stream."""
     for code, value in tree:
         if code is op.ASSERT or code is op.ASSERT_NOT or code is op.AT:
-            return "look-around, anchors and `\\b` depend on text that a stream may not have"
+            return Said(
+                "look-around, anchors and `\\b` depend on text that a stream may not have",
+                "环视、锚点和 `\\b` 依赖流中可能尚未到达的文本",
+            )
         if code is op.GROUPREF or code is op.GROUPREF_EXISTS:
-            return "references back to a group can't be bounded in time"
+            return Said("references back to a group can't be bounded in time", "反向引用的耗时无法限定")
         parts: list[Any] = []
         repeats = code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
         if repeats:
             if inside and value[1] > 1:
-                return "a repetition inside a repetition can't be bounded in time"
+                return Said(
+                    "a repetition inside a repetition can't be bounded in time", "重复之内再有重复，耗时无法限定"
+                )
             parts = [value[2]]
         elif code is op.SUBPATTERN:
             parts = [value[3]]

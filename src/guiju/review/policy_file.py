@@ -13,8 +13,9 @@ from typing import Any, NoReturn, TypeVar
 import yaml
 import yaml.reader
 
-from guiju.errors import GuijuError, InputFileError
+from guiju.errors import GuijuError, InputFileError, Said
 from guiju.review import pattern as patterns
+from guiju.review.hints import did_you_mean, one_of, unknown_class
 from guiju.review.policy import Pattern, Policy, Rule
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Action
@@ -40,8 +41,9 @@ class PolicyErrors(InputFileError):
         first = problems[0]
         self.file, self.line, self.column = first.file, first.line, first.column
         self.problem, self.hint = first.problem, first.hint
-        reports = "\n".join(str(p) for p in problems)
-        GuijuError.__init__(self, report=f"{reports}\n{len(problems)} mistakes in {first.file}")
+        english, chinese = ("\n".join(p.sentence(language) for p in problems) for language in ("en", "zh"))
+        count = Said("{n} mistakes in {file}", "{file} 中有 {n} 处错误", n=len(problems), file=first.file)
+        GuijuError.__init__(self, report=Said(f"{english}\n{count}", f"{chinese}\n{count.zh}"))
 
 
 def parse_policy(text: str, taxonomy: Taxonomy, *, file: str = "policy.yaml", version: int = 0) -> Policy:
@@ -67,22 +69,36 @@ class _Reader:
         try:
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as problem:
-            self._fail(problem.problem_mark or problem.context_mark, f"this isn't YAML: {_said(problem)}")
+            self._fail(
+                problem.problem_mark or problem.context_mark,
+                Said("this isn't YAML: {problem}", "不是有效的 YAML：{problem}", problem=_said(problem)),
+            )
         except yaml.reader.ReaderError as problem:
-            self._fail(None, f"this isn't YAML: character {problem.character:#x} is not allowed")
+            self._fail(
+                None,
+                Said(
+                    "this isn't YAML: character {code} is not allowed",
+                    "不是有效的 YAML：不允许字符 {code}",
+                    code=f"{problem.character:#x}",
+                ),
+            )
         except RecursionError:
-            self._fail(None, "this is nested too deeply for a policy")
+            self._fail(None, Said("this is nested too deeply for a policy", "嵌套过深，不像一份策略"))
 
     def policy(self, version: int) -> Policy:
         if self._root is None:
-            self._fail(None, "the file is empty", "begin with `name:` and `rules:`")
+            self._fail(
+                None,
+                Said("the file is empty", "文件为空"),
+                Said("begin with `name:` and `rules:`", "请从 `name:` 和 `rules:` 写起"),
+            )
         top = self._mapping(
             self._root, {"name", "title", "serve_and_escalate", "rules", "patterns"}, required=("name", "rules")
         )
         patterns_found = self._each(top["patterns"], self._pattern) if "patterns" in top else []
         rules = self._each(top["rules"], self._rule)
-        self._once(rules, "rule")
-        self._once(patterns_found, "pattern")
+        self._once(rules, Said("rule", "规则"))
+        self._once(patterns_found, Said("pattern", "模式"))
         title_zh, title_en = self._try(lambda: self._title(top), ("", ""))
         made = Policy(
             name=self._try(lambda: self._string(top["name"], "name"), ""),
@@ -121,12 +137,19 @@ class _Reader:
                 self._problems.append(problem)
         return made
 
-    def _once(self, found: Sequence[Rule | Pattern], what: str) -> None:
+    def _once(self, found: Sequence[Rule | Pattern], what: Said) -> None:
         seen: dict[str, int] = {}
         for item in found:
             if item.id in seen:
-                problem = f"{what} `{item.id}` is there twice, first in line {seen[item.id]}"
-                self._problems.append(self._error(item.line, 1, problem, f"every {what} has its own id"))
+                problem = Said(
+                    "{what} `{id}` is there twice, first in line {line}",
+                    "{what} `{id}` 重复，首次出现在第 {line} 行",
+                    what=what,
+                    id=item.id,
+                    line=seen[item.id],
+                )
+                hint = Said("every {what} has its own id", "每条{what}的 id 须唯一", what=what)
+                self._problems.append(self._error(item.line, 1, problem, hint))
             seen.setdefault(item.id, item.line)
 
     # --- rules and patterns -----------------------------------------------------------------------
@@ -154,7 +177,12 @@ class _Reader:
         )
         action = Action(one("action", _ACTIONS))
         self._only_with(fields, "mask", action is Action.MASK, "mask")
-        self._only_with(fields, "answer", action in (Action.REFUSE, Action.ESCALATE), "refuse or escalate")
+        self._only_with(
+            fields,
+            "answer",
+            action in (Action.REFUSE, Action.ESCALATE),
+            Said("refuse or escalate", "refuse 或 escalate"),
+        )
         return Rule(
             id=self._string(fields["id"], "id") if "id" in fields else f"rule{number + 1}",
             classes=tuple(self._class(n) for n in self._one_or_more(fields["class"])),
@@ -172,7 +200,11 @@ class _Reader:
 
     def _only_with(self, fields: Mapping[str, yaml.Node], key: str, fits: bool, actions: str) -> None:
         if key in fields and not fits:
-            self._fail(fields[key].start_mark, f"`{key}` says nothing here", f"it belongs to action: {actions}")
+            self._fail(
+                fields[key].start_mark,
+                Said("`{key}` says nothing here", "`{key}` 在此不起作用", key=key),
+                Said("it belongs to action: {actions}", "它只用于 action: {actions}", actions=actions),
+            )
 
     def _pattern(self, node: yaml.Node, number: int) -> Pattern:
         fields = self._mapping(
@@ -181,7 +213,11 @@ class _Reader:
         try:
             longest = int(self._string(fields["longest"]))
         except ValueError:
-            self._fail(fields["longest"].start_mark, "`longest` is no whole number", "most characters of a match")
+            self._fail(
+                fields["longest"].start_mark,
+                Said("`longest` is no whole number", "`longest` 不是整数"),
+                Said("most characters of a match", "一次匹配最多的字符数"),
+            )
         found = Pattern(
             id=self._string(fields["id"], "id"),
             cls=self._pattern_class(fields["class"]),
@@ -198,30 +234,35 @@ class _Reader:
 
     def _plain(self, node: yaml.Node) -> None:
         if node.tag not in _PLAIN_TAGS:
-            self._fail(node.start_mark, f"the tag `{node.tag}` is not allowed", "plain values only")
+            problem = Said("the tag `{tag}` is not allowed", "不允许标签 `{tag}`", tag=node.tag)
+            self._fail(node.start_mark, problem, Said("plain values only", "只能写普通的值"))
 
     def _mapping(self, node: yaml.Node, known: set[str], required: tuple[str, ...] = ()) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
-            self._fail(node.start_mark, "a mapping belongs here", "`key: value` lines")
+            hint = Said("`key: value` lines", "每行写成 `键: 值`")
+            self._fail(node.start_mark, Said("a mapping belongs here", "此处应为映射"), hint)
         self._plain(node)
         fields: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = self._string(key)
             if name not in known:
                 near = next(iter(difflib.get_close_matches(name, known, n=1)), "")
-                hint = f"did you mean {near}?" if near else f"one of: {', '.join(sorted(known))}"
-                self._fail(key.start_mark, f"`{name}` is unknown here", hint)
+                hint = did_you_mean(near) if near else one_of(sorted(known))
+                self._fail(key.start_mark, Said("`{name}` is unknown here", "此处不认识 `{name}`", name=name), hint)
             if name in fields:
-                self._fail(key.start_mark, f"`{name}` is there twice", "keep one of the two")
+                problem = Said("`{name}` is there twice", "`{name}` 重复", name=name)
+                self._fail(key.start_mark, problem, Said("keep one of the two", "请只保留一个"))
             fields[name] = value
         for name in required:
             if name not in fields:
-                self._fail(node.start_mark, f"`{name}` is missing", f"add `{name}:`")
+                problem = Said("`{name}` is missing", "缺少 `{name}`", name=name)
+                self._fail(node.start_mark, problem, Said("add `{name}:`", "请加上 `{name}:`", name=name))
         return fields
 
     def _items(self, node: yaml.Node) -> list[yaml.Node]:
         if not isinstance(node, yaml.SequenceNode):
-            self._fail(node.start_mark, "a list belongs here", "lines that begin with `-`")
+            hint = Said("lines that begin with `-`", "每行以 `-` 开头")
+            self._fail(node.start_mark, Said("a list belongs here", "此处应为列表"), hint)
         return list(node.value)
 
     def _one_or_more(self, node: yaml.Node) -> list[yaml.Node]:
@@ -230,10 +271,10 @@ class _Reader:
     def _string(self, node: yaml.Node, needed: str = "") -> str:
         """The value as it is written; `needed` names what must not be empty."""
         if not isinstance(node, yaml.ScalarNode):
-            self._fail(node.start_mark, "a single value belongs here")
+            self._fail(node.start_mark, Said("a single value belongs here", "此处应为单个值"))
         self._plain(node)
         if needed and not str(node.value).strip():
-            self._fail(node.start_mark, f"`{needed}` is empty")
+            self._fail(node.start_mark, Said("`{name}` is empty", "`{name}` 为空", name=needed))
         return str(node.value)
 
     def _boolean(self, top: Mapping[str, yaml.Node]) -> bool:
@@ -243,22 +284,23 @@ class _Reader:
     def _word(self, node: yaml.Node, words: tuple[str, ...], what: str) -> str:
         word = self._string(node)
         if word not in words:
-            self._fail(node.start_mark, f"{what} `{word}` is unknown", f"one of: {', '.join(words)}")
+            problem = Said("{what} `{word}` is unknown", "不认识的 {what}：`{word}`", what=what, word=word)
+            self._fail(node.start_mark, problem, one_of(words))
         return word
 
     def _class(self, node: yaml.Node) -> str:
         cls = self._string(node)
         if cls != "*" and cls not in self._taxonomy:
             near = self._taxonomy.nearest(cls)
-            self._fail(
-                node.start_mark, f"class `{cls}` is unknown", f"did you mean {near}?" if near else "see the taxonomy"
-            )
+            hint = did_you_mean(near) if near else Said("see the taxonomy", "见分类表")
+            self._fail(node.start_mark, unknown_class(cls), hint)
         return cls
 
     def _pattern_class(self, node: yaml.Node) -> str:
         cls = self._class(node)
         if cls == "*":
-            self._fail(node.start_mark, "a pattern finds one class", "name it")
+            problem = Said("a pattern finds one class", "一个模式只查找一个类别")
+            self._fail(node.start_mark, problem, Said("name it", "请写明该类别"))
         return cls
 
     def _share(self, node: yaml.Node, what: str) -> float:
@@ -267,7 +309,10 @@ class _Reader:
         except ValueError:
             share = -1.0
         if not 0 <= share <= 1:
-            self._fail(node.start_mark, f"`{what}` must be a number from 0 to 1")
+            self._fail(
+                node.start_mark,
+                Said("`{what}` must be a number from 0 to 1", "`{what}` 须为 0 到 1 之间的数", what=what),
+            )
         return share
 
     def _fail(self, mark: yaml.Mark | None, problem: str, hint: str = "") -> NoReturn:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from guiju.errors import BadRequest, GuijuError, UpstreamRefused
+from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse, translate
 from guiju.wire.anthropic_stream import MessagesStream
@@ -83,15 +83,20 @@ class AnthropicMessages:
         value = read_json(body)
         messages = value.get("messages")
         if not isinstance(messages, list) or not messages:
-            raise BadRequest(field="messages", problem="must be a list of at least one message")
+            raise BadRequest(
+                field="messages", problem=Said("must be a list of at least one message", "须为至少含一条消息的列表")
+            )
         for number, message in enumerate(messages):
             if not isinstance(message, dict) or message.get("role") not in ("user", "assistant", "system"):
-                raise BadRequest(field=f"messages.{number}.role", problem="must be `user` or `assistant`")
+                raise BadRequest(
+                    field=f"messages.{number}.role",
+                    problem=Said("must be `user` or `assistant`", "须为 `user` 或 `assistant`"),
+                )
         if type(value.get("max_tokens")) is not int:
-            raise BadRequest(field="max_tokens", problem="must be a whole number")
+            raise BadRequest(field="max_tokens", problem=Said("must be a whole number", "须为整数"))
         stream = value.get("stream") or False
         if not isinstance(stream, bool):
-            raise BadRequest(field="stream", problem="must be true or false")
+            raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
         segments: list[Segment] = []
         media: list[Media] = []
         for leaf in read_leaves(value, REQUEST):
@@ -201,7 +206,9 @@ class MessagesAnswer:
     def __init__(self, body: Json, ask: Ask, *, allow_opaque: bool) -> None:
         blocks = body.get("content")
         if not isinstance(blocks, list):
-            raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer has no content")
+            raise UpstreamRefused(
+                upstream="", upstream_status=200, problem=Said("its answer has no content", "其回答没有 content")
+            )
         self._body = body
         self.withheld: list[str] = []
         self.segments: list[Segment] = []

@@ -14,7 +14,7 @@ from guiju.errors import GuijuError
 from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
-from guiju.wire.strings import IDENTIFIER, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
+from guiju.wire.strings import UNREADABLE, Places, decode_answer, encode, form_of, is_identifier, leaves, put
 
 _TOKENS = (
     "usage.input_tokens", "usage.output_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens",
@@ -180,7 +180,7 @@ class MessagesStream:
         if self.done or self.failed:
             return None
         kind = body.get("type") if isinstance(body, dict) else None
-        if not isinstance(kind, str) or not IDENTIFIER.fullmatch(kind):
+        if not isinstance(kind, str) or not is_identifier(kind):
             self.withheld.append("event")
             return None
         if kind == "error":
@@ -340,7 +340,7 @@ def _way(body: Any, path: Path) -> Any:
     if isinstance(step, int):
         return [{} for _ in range(step)] + [_way(body[step], rest)]
     kind, index = body.get("type"), body.get("index")
-    made: Json = {"type": kind} if isinstance(kind, str) and IDENTIFIER.fullmatch(kind) else {}
+    made: Json = {"type": kind} if isinstance(kind, str) and is_identifier(kind) else {}
     if type(index) is int:
         made["index"] = index
     return {**made, step: _way(body[step], rest)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from guiju.errors import GuijuError
+from guiju.errors import GuijuError, Said
 
 _OPENAI_TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "invalid_request_error",
@@ -72,4 +72,7 @@ def kind_of(body: Any) -> str:
     text too, and nobody has reviewed it."""
     error = body.get("error") if isinstance(body, dict) else None
     said = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
-    return next((word for word in said if isinstance(word, str) and word in _KINDS), "it gave no reason known here")
+    return next(
+        (word for word in said if isinstance(word, str) and word in _KINDS),
+        Said("it gave no reason known here", "未给出此处已知的原因"),
+    )

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from guiju.errors import BadRequest, GuijuError, UpstreamRefused
+from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
@@ -81,9 +81,11 @@ def read_json(body: bytes) -> Json:
     try:
         value = decode(body)
     except UNREADABLE as problem:
-        raise BadRequest(field="body", problem=f"is not JSON: {problem}") from None
+        raise BadRequest(
+            field="body", problem=Said("is not JSON: {problem}", "不是 JSON：{problem}", problem=problem)
+        ) from None
     if not isinstance(value, dict):
-        raise BadRequest(field="body", problem="must be a JSON object")
+        raise BadRequest(field="body", problem=Said("must be a JSON object", "须为 JSON 对象"))
     return value
 
 
@@ -92,14 +94,15 @@ def read_leaves(body: Json, places: Places) -> list[Leaf]:
     try:
         return leaves(body, places)
     except RecursionError as problem:
-        raise BadRequest(field="body", problem=f"has {problem}") from None
+        raise BadRequest(field="body", problem=Said("has {problem}", "有{problem}", problem=problem)) from None
 
 
 def text_field(body: Json, name: str, default: str | None = None) -> str:
     """A string field of a request. Raises: BadRequest where it is missing or no string."""
     value = body.get(name, default)
     if not isinstance(value, str) or (not value and default is None):
-        raise BadRequest(field=name, problem="must be a string" if name in body else "is missing")
+        problem = Said("must be a string", "须为字符串") if name in body else Said("is missing", "缺少此字段")
+        raise BadRequest(field=name, problem=problem)
     return value
 
 
@@ -116,16 +119,20 @@ class OpenAiChat:
         value = read_json(body)
         messages = value.get("messages")
         if not isinstance(messages, list) or not messages:
-            raise BadRequest(field="messages", problem="must be a list of at least one message")
+            raise BadRequest(
+                field="messages", problem=Said("must be a list of at least one message", "须为至少含一条消息的列表")
+            )
         for number, message in enumerate(messages):
             if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-                raise BadRequest(field=f"messages[{number}]", problem="must be an object with a `role`")
+                raise BadRequest(
+                    field=f"messages[{number}]", problem=Said("must be an object with a `role`", "须为含 `role` 的对象")
+                )
         stream = value.get("stream") or False
         choices = value.get("n") or 1
         if not isinstance(stream, bool):
-            raise BadRequest(field="stream", problem="must be true or false")
+            raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
         if type(choices) is not int or not 1 <= choices <= 128:
-            raise BadRequest(field="n", problem="must be a whole number from 1 to 128")
+            raise BadRequest(field="n", problem=Said("must be a whole number from 1 to 128", "须为 1 到 128 的整数"))
         segments: list[Segment] = []
         media: list[Media] = []
         for leaf in read_leaves(value, REQUEST):
@@ -137,7 +144,7 @@ class OpenAiChat:
         wanted = value.get("response_format")
         options = value.get("stream_options") or {}
         if not isinstance(options, dict):
-            raise BadRequest(field="stream_options", problem="must be an object")
+            raise BadRequest(field="stream_options", problem=Said("must be an object", "须为对象"))
         return Ask(
             body=value,
             model=text_field(value, "model", ""),
@@ -204,7 +211,9 @@ def read_upstream(body: bytes) -> Json:
     except UNREADABLE:
         value = None
     if not isinstance(value, dict):
-        raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer is no JSON object")
+        raise UpstreamRefused(
+            upstream="", upstream_status=200, problem=Said("its answer is no JSON object", "其回答不是 JSON 对象")
+        )
     return value
 
 
@@ -213,7 +222,8 @@ def answer_leaves(body: Json, places: Places) -> list[Leaf]:
     try:
         return leaves(body, places)
     except RecursionError as problem:
-        raise UpstreamRefused(upstream="", upstream_status=200, problem=f"its answer has {problem}") from None
+        said = Said("its answer has {problem}", "其回答有{problem}", problem=problem)
+        raise UpstreamRefused(upstream="", upstream_status=200, problem=said) from None
 
 
 def usage_of(value: Any) -> Usage | None:
@@ -229,12 +239,15 @@ class ChatAnswer:
     def __init__(self, body: Json, ask: Ask, *, allow_opaque: bool) -> None:
         choices = body.get("choices")
         if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-            raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer has no choices")
+            raise UpstreamRefused(
+                upstream="", upstream_status=200, problem=Said("its answer has no choices", "其回答没有 choices")
+            )
         self._body = body
         self.withheld: list[str] = []
         self.segments: list[Segment] = []
         for number, choice in enumerate(choices):
-            self._probabilities(number, choice)
+            if choice.get(LOGPROBS) is not None:
+                self._probabilities(number, choice)
         for leaf in answer_leaves(_without_logprobs(body), ANSWER):
             if leaf.kind == "opaque":
                 if not allow_opaque:
@@ -277,6 +290,8 @@ class ChatAnswer:
 
 def _without_logprobs(body: Json) -> Json:
     """The answer without log probabilities: their tokens are the content's, and leave or go with it."""
+    if all(choice.get(LOGPROBS) is None for choice in body["choices"]):
+        return body
     return {**body, "choices": [{k: v for k, v in choice.items() if k != LOGPROBS} for choice in body["choices"]]}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guiju.errors import BadRequest
+from guiju.errors import BadRequest, Said
 from guiju.wire.dialect import Json
 
 MODEL = "guiju-moderation"
@@ -22,7 +22,8 @@ def inputs(body: Json) -> list[str]:
         return list(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
         return ["\n".join(str(v.get("text") or "") for v in value if v.get("type") == "text")]
-    raise BadRequest(field="input", problem="must be a string, a list of strings or a list of parts")
+    problem = Said("must be a string, a list of strings or a list of parts", "须为字符串、字符串列表或内容块列表")
+    raise BadRequest(field="input", problem=problem)
 
 
 def answer(exchange: str, results: list[Json]) -> Json:

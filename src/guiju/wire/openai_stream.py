@@ -20,13 +20,13 @@ from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
 from guiju.wire.probabilities import Probabilities, alternatives
 from guiju.wire.strings import (
     EPOCH,
-    IDENTIFIER,
     UNREADABLE,
     Places,
     decode_answer,
     decode_string,
     encode,
     form_of,
+    is_identifier,
     leaves,
     put,
 )
@@ -293,8 +293,7 @@ class ChatStream:
     def _learn(self, body: Json) -> None:
         known = tuple(body.get(name) for name in _KNOWN)
         if all(
-            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and IDENTIFIER.fullmatch(k))
-            for k in known
+            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and is_identifier(k)) for k in known
         ):
             self._known = known
             if not self.head:

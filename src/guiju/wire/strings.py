@@ -14,14 +14,15 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.types import Form, Path
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
-IDENTIFIER = re.compile(r"(?!.*@.*\.)(?!.*(?:[0-9][-.]?){11})[A-Za-z0-9_.:/@+=\-]{0,200}")
-"""What may stand in a place that is no text: a program's word, in which there is neither an address nor a long number."""
+_WORD = re.compile(r"[A-Za-z0-9_.:/@+=\-]{0,200}")
+_LONG = re.compile(r"(?:[0-9][-.]?){11}")
 KEYS = frozenset(
     # what the dialects and their usual relatives say
     "$defs $ref $schema accepted_prediction_tokens additionalProperties allOf annotations anyOf arguments assistant audio "
@@ -103,25 +104,55 @@ def form_of(kind: Kind) -> Form:
     return kind if kind in ("json", "name") else "text"
 
 
-class Places(NamedTuple):
-    """What a dialect knows of the places in its bodies. Patterns are dotted paths, `*` for a list's index."""
+class _Place:
+    """A place, known or not: what stands there, and the places below it."""
 
-    listed: frozenset[str]
-    """No text: identifiers, enumerations."""
-    forms: Mapping[str, Form]
-    """Text that is read in another form than as it is."""
-    opaque: frozenset[str]
-    """Encrypted or binary: can't be followed."""
-    seeds: frozenset[str] = frozenset()
-    """Numbers that a program drew: none is text, however large."""
+    __slots__ = ("below", "kind", "pattern", "seed")
 
-    def kind(self, pattern: str) -> Kind:
-        """How the string at this place is read."""
-        if pattern in self.listed:
-            return "listed"
-        if pattern in self.opaque:
-            return "opaque"
-        return self.forms.get(pattern, "text")
+    def __init__(self, pattern: str) -> None:
+        self.pattern, self.seed = pattern, False
+        self.kind: Kind = "text"
+        self.below: dict[str, _Place] = {}
+
+    def at(self, step: str) -> _Place:
+        """The place below it; one that nobody listed is made as it is asked for, and is kept by nobody."""
+        return self.below.get(step) or _Place(f"{self.pattern}.{step}" if self.pattern else step)
+
+
+class Places:
+    """What a dialect knows of the places in its bodies. Patterns are dotted paths, `*` for a list's index.
+
+    Args:
+        listed: no text: identifiers, enumerations.
+        forms: text that is read in another form than as it is.
+        opaque: encrypted or binary: can't be followed.
+        seeds: numbers that a program drew: none is text, however large.
+    """
+
+    def __init__(
+        self,
+        *,
+        listed: frozenset[str],
+        forms: Mapping[str, Form],
+        opaque: frozenset[str],
+        seeds: frozenset[str] = frozenset(),
+    ) -> None:
+        self.listed = listed
+        self.top = _Place("")
+        for pattern in seeds:
+            self._make(pattern).seed = True
+        for pattern, form in forms.items():
+            self._make(pattern).kind = form
+        for pattern in opaque:
+            self._make(pattern).kind = "opaque"
+        for pattern in listed:
+            self._make(pattern).kind = "listed"
+
+    def _make(self, pattern: str) -> _Place:
+        place = self.top
+        for step in pattern.split("."):
+            place.below[step] = place = place.at(step)
+        return place
 
 
 class Leaf(NamedTuple):
@@ -133,37 +164,52 @@ class Leaf(NamedTuple):
     kind: Kind
 
 
+def is_identifier(value: str) -> bool:
+    """Whether it may stand in a place that is no text: a program's word, with neither an address nor a long number in it."""
+    return (
+        _WORD.fullmatch(value) is not None
+        and _LONG.search(value) is None
+        and ("@" not in value or "." not in value.partition("@")[2])
+    )
+
+
 def leaves(value: Any, places: Places) -> list[Leaf]:
     """Every string that may be text, in order of appearance. Raises: RecursionError where it goes too deep."""
     found: list[Leaf] = []
-    _walk(value, places, (), "", found)
+    _walk(value, places.top, (), found)
     return found
 
 
-def _walk(value: Any, places: Places, path: Path, pattern: str, found: list[Leaf]) -> None:
+def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
     if len(path) > DEEPEST:
-        raise RecursionError(f"more than {DEEPEST} objects and lists inside each other")
+        raise RecursionError(Said("more than {n} objects and lists inside each other", "超过 {n} 层的嵌套", n=DEEPEST))
     kind = type(value)
     if kind is str:
-        if value and not (pattern in places.listed and IDENTIFIER.fullmatch(value)):
-            found.append(Leaf(path, pattern, value, "text" if pattern in places.listed else places.kind(pattern)))
+        if value and not (place.kind == "listed" and is_identifier(value)):
+            found.append(Leaf(path, place.pattern, value, "text" if place.kind == "listed" else place.kind))
     elif kind is dict:
         for key, inner in value.items():
-            below = f"{pattern}.{key}" if pattern else key
-            if key not in KEYS:
-                found.append(Leaf((*path, key), below + "#key", key, "name"))
-            if inner is not None:
-                _walk(inner, places, (*path, key), below, found)
+            below = place.below.get(key)
+            if below is None:
+                below = place.at(key)
+                if key not in KEYS:
+                    found.append(Leaf((*path, key), below.pattern + "#key", key, "name"))
+            if type(inner) is int:
+                if -LARGE <= inner <= LARGE:
+                    continue
+            elif inner is None:
+                continue
+            _walk(inner, below, (*path, key), found)
     elif kind is list:
-        below = pattern + ".*"
+        below = place.at("*")
         for number, inner in enumerate(value):
-            _walk(inner, places, (*path, number), below, found)
+            _walk(inner, below, (*path, number), found)
     elif (
         (kind is int or kind is Decimal or kind is float)
-        and abs(value) > (EPOCH if pattern in places.listed else LARGE)
-        and pattern not in places.seeds
+        and abs(value) > (EPOCH if place.kind == "listed" else LARGE)
+        and not place.seed
     ):
-        found.append(Leaf(path, pattern, _digits(value), "number"))
+        found.append(Leaf(path, place.pattern, _digits(value), "number"))
 
 
 def _digits(value: int | float | Decimal) -> str:

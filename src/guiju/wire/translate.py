@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guiju.errors import BadRequest, UpstreamRefused
+from guiju.errors import BadRequest, Said, UpstreamRefused
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Json, count
 from guiju.wire.strings import UNREADABLE, decode, decode_answer, encode
@@ -66,7 +66,9 @@ def _message(message: Json, place: str) -> list[Json]:
     if isinstance(content, str):
         return [{"role": role, "content": content}]
     if not isinstance(content, list):
-        raise BadRequest(field=f"{place}.content", problem="must be a string or a list of blocks")
+        raise BadRequest(
+            field=f"{place}.content", problem=Said("must be a string or a list of blocks", "须为字符串或内容块列表")
+        )
     parts: list[Json] = []
     calls: list[Json] = []
     results: list[Json] = []
@@ -107,7 +109,9 @@ def _message(message: Json, place: str) -> list[Json]:
 
 
 def _unfit(field: str, kind: Any) -> BadRequest:
-    return BadRequest(field=field, problem=f"`{kind}` can't be sent to this upstream")
+    return BadRequest(
+        field=field, problem=Said("`{kind}` can't be sent to this upstream", "`{kind}` 无法发送给该上游", kind=kind)
+    )
 
 
 def _medium(block: Any, place: str) -> Json:
@@ -155,7 +159,9 @@ def answer(body: Json, model: str) -> Json:
     """An OpenAI answer -> an Anthropic one. Raises: UpstreamRefused where it has no choice."""
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise UpstreamRefused(upstream="", upstream_status=200, problem="its answer has no choices")
+        raise UpstreamRefused(
+            upstream="", upstream_status=200, problem=Said("its answer has no choices", "其回答没有 choices")
+        )
     message = _object(choices[0].get("message"))
     content: list[Json] = []
     if thought := _text(message.get("reasoning_content") or message.get("reasoning")):

@@ -16,6 +16,7 @@ from django.db import transaction
 from guiju import clock
 from guiju.control.records import actions
 from guiju.control.records.models import DrainOffset, Entry, Exchange
+from guiju.errors import Said
 from guiju.journal import claim, reader
 from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
@@ -132,7 +133,7 @@ class Drainer:
         if path not in self._data_keys:
             private = self._keyring.day_key_if_kept(header.day)
             if private is None:
-                raise seal.CannotOpen("that day's key was destroyed")
+                raise seal.CannotOpen(Said("that day's key was destroyed", "当日的密钥已销毁"))
             self._data_keys[path] = seal.unwrap(private, header.wrapped_key)
         return self._data_keys[path]
 

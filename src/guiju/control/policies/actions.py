@@ -16,7 +16,7 @@ from guiju.control import audit
 from guiju.control.people.roles import require
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.publish import publish
-from guiju.errors import BadRequest
+from guiju.errors import BadRequest, Said
 from guiju.review import load
 from guiju.review.lexicon import Term, encode_terms, key_of
 from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
@@ -30,7 +30,13 @@ def save_policy(name: str, yaml: str, *, by, note: str = "") -> PolicyVersion:
     require(by, "policies.edit")
     parsed = parse_policy(yaml, plugins.taxonomy(), file=f"{name}.yaml")
     if parsed.name != name:
-        raise BadRequest(field="name", problem=f"the file says `{parsed.name}`, this is policy `{name}`")
+        problem = Said(
+            "the file says `{said}`, this is policy `{name}`",
+            "文件中写的是 `{said}`，而此处是策略 `{name}`",
+            said=parsed.name,
+            name=name,
+        )
+        raise BadRequest(field="name", problem=problem)
     policy, _ = Policy.objects.get_or_create(name=name)
     latest = policy.versions.aggregate(m=Max("version"))["m"] or 0
     row = PolicyVersion.objects.create(
@@ -180,7 +186,8 @@ def remarks_on(term: Term, csv: str, name: str) -> list[Remark]:
 def with_phrase(csv_text: str, name: str, term: Term, phrase: str) -> str:
     """The list with an allow-phrase more for one of its terms. Raises: BadRequest where it would do nothing."""
     if key_of(term.text) not in key_of(phrase) or "|" in phrase:
-        raise BadRequest(field="phrase", problem=f"must hold the term “{term.text}”, and no |")
+        problem = Said("must hold the term “{term}”, and no |", "须包含词条“{term}”，且不含 |", term=term.text)
+        raise BadRequest(field="phrase", problem=problem)
     terms = terms_of(name, csv_text)
     return _written([structs.replace(t, allow=(*t.allow, phrase)) if t.id == term.id else t for t in terms])
 
@@ -195,9 +202,10 @@ def with_term(csv_text: str, name: str, term: Term) -> str:
     terms = terms_of(name, csv_text)
     key = key_of(term.text)
     if len(key) < 2:
-        raise BadRequest(field="term", problem="has fewer than two characters once made canonical")
+        problem = Said("has fewer than two characters once made canonical", "规范化后不足两个字符")
+        raise BadRequest(field="term", problem=problem)
     if any(key_of(t.text) == key for t in terms):
-        raise BadRequest(field="term", problem="is in this lexicon already")
+        raise BadRequest(field="term", problem=Said("is in this lexicon already", "已在该词库中"))
     return _written([*terms, term])
 
 

@@ -81,7 +81,7 @@ def edit(request, name):
             context["tried"] = _tried(request, yaml)
             context["good"] = True
         except InputFileError as problem:
-            context["problem"] = problem
+            context["problem"] = problem.sentence(_language(request))
         except GuijuError as problem:
             context["sentence"] = problem.sentence(_language(request))
     return render(request, "policies/edit.html", context)
@@ -209,7 +209,7 @@ def import_lexicon(request):
             # What was uploaded is carried along: the second press needs no second upload.
             context["form"] = ImportForm(initial={"name": name, "cls": cls, "csv": csv}, language=_language(request))
         except InputFileError as problem:
-            context["problem"] = problem
+            context["problem"] = problem.sentence(_language(request))
     return render(request, "policies/import.html", context)
 
 

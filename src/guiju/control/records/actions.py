@@ -12,6 +12,7 @@ from django.db import transaction
 
 from guiju.control.people.roles import require
 from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, SubjectKey
+from guiju.errors import Said
 from guiju.ledger import copies, entries, seal, tree
 from guiju.ledger.verify import leaf_data, next_tag, row_seal
 
@@ -152,7 +153,7 @@ def read_contents(exchange: str, *, by, reason: str) -> dict[str, bytes]:
 
     require(by, "contents.read")
     if len(reason.strip()) < 4:
-        raise ValueError("say why the contents are read")
+        raise ValueError(Said("say why the contents are read", "请写明查看内容的理由"))
     audit.record("contents.read", by=by, target=exchange, reason=reason.strip())
     found: dict[str, bytes] = {}
     for content in (

@@ -16,6 +16,7 @@ from django.db.models import Count, Exists, OuterRef
 from guiju.config import Config
 from guiju.control.records import actions
 from guiju.control.records.models import Checkpoint, Content, DrainOffset, Entry, Exchange, Head, SubjectKey
+from guiju.errors import Said
 from guiju.journal import reader
 from guiju.ledger import copies, entries, seal
 from guiju.ledger.verify import Edge, Row, Signed, verify
@@ -32,7 +33,7 @@ class Fault(NamedTuple):
     entry: int
     """The first entry that it concerns (of a journal: record); -1 where it concerns none in particular."""
     kind: str
-    sentence: str
+    sentence: Said
 
 
 class Proof(NamedTuple):
@@ -45,7 +46,7 @@ class Proof(NamedTuple):
     """That could be opened."""
     waiting: int
     """Entries in the journal."""
-    torn: list[str]
+    torn: list[Said]
     faults: list[Fault]
 
 
@@ -112,21 +113,29 @@ class _Ledger:
             try:
                 entry = entries.decode(bytes(body))
             except (msgspec.DecodeError, UnicodeDecodeError):
-                self._say(index, "copies", "unreadable", f"entry {index} can't be read")
+                self._say(
+                    index, "copies", "unreadable", Said("entry {n} can't be read", "无法读取第 {n} 条记录", n=index)
+                )
                 continue
             for name, copy, real in zip(copies.Columns._fields, columns, copies.columns(entry), strict=True):
                 if copy != real:
-                    self._say(index, "copies", "changed", f"entry {index}: the copy `{name}` isn't what the entry says")
+                    sentence = Said(
+                        "entry {n}: the copy `{name}` isn't what the entry says",
+                        "第 {n} 条记录：检索副本 `{name}` 与记录不符",
+                        n=index,
+                        name=name,
+                    )
+                    self._say(index, "copies", "changed", sentence)
             owner = self._follow(index, entry)
             if getattr(entry, "commitment", "") and key is None:
                 self._bare.append((index, getattr(entry, "exchange", ""), owner))
             if key in destroyed and destroyed[key] != owner:
-                self._say(
-                    index,
-                    "contents",
-                    "changed",
-                    f"contents of entry {index}: under the destroyed key of another subject",
+                sentence = Said(
+                    "contents of entry {n}: under the destroyed key of another subject",
+                    "第 {n} 条记录的内容：挂在另一主体已销毁的密钥之下",
+                    n=index,
                 )
+                self._say(index, "contents", "changed", sentence)
 
     def finish(self) -> None:
         """Once every row was read."""
@@ -134,10 +143,20 @@ class _Ledger:
         self._compare(self._running)
         for index, exchange, owner in self._bare:
             if owner not in self.erased and exchange not in self._lost:
-                self._say(index, "contents", "missing", f"entry {index}: its contents are gone, and nothing says why")
+                sentence = Said(
+                    "entry {n}: its contents are gone, and nothing says why",
+                    "第 {n} 条记录：内容缺失，且无任何说明",
+                    n=index,
+                )
+                self._say(index, "contents", "missing", sentence)
         begun = Entry.objects.filter(kind="exchange.opened", exchange=OuterRef("pk"))
         for name in Exchange.objects.filter(~Exists(begun)).values_list("id", flat=True)[:100]:
-            self._say(-1, "copies", "inserted", f"exchange {name} is shown, but no entry tells of it")
+            sentence = Said(
+                "exchange {name} is shown, but no entry tells of it",
+                "交互 {name} 可被检索，但账本中并无记录",
+                name=name,
+            )
+            self._say(-1, "copies", "inserted", sentence)
 
     def _follow(self, index: int, entry: entries.Entry) -> str:
         """Keep what the entry says; returns whose contents it commits to."""
@@ -157,7 +176,7 @@ class _Ledger:
             self._lost.add(entry.detail.get("exchange", ""))
         return str(getattr(entry, "subject", ""))
 
-    def _say(self, index: int, where: str, kind: str, sentence: str) -> None:
+    def _say(self, index: int, where: str, kind: str, sentence: Said) -> None:
         self._faults.append(Fault(where, index, kind, sentence))
 
     def _compare(self, made: dict[str, tuple[int, copies.Found]]) -> None:
@@ -168,13 +187,23 @@ class _Ledger:
                 index, real = made[name]
                 row = kept.get(name)
                 if row is None:
-                    self._say(
-                        index, "copies", "missing", f"entry {index}: exchange {name} is missing among those to search"
+                    sentence = Said(
+                        "entry {n}: exchange {name} is missing among those to search",
+                        "第 {n} 条记录：检索副本中缺少交互 {name}",
+                        n=index,
+                        name=name,
                     )
+                    self._say(index, "copies", "missing", sentence)
                     continue
                 copy = actions.found_of(row)
                 for field in [f for f in copies.Found.__struct_fields__ if getattr(copy, f) != getattr(real, f)]:
-                    sentence = f"entry {index}: exchange {name} is shown with another `{field}` than the entry says"
+                    sentence = Said(
+                        "entry {n}: exchange {name} is shown with another `{field}` than the entry says",
+                        "第 {n} 条记录：交互 {name} 检索副本中的 `{field}` 与记录不符",
+                        n=index,
+                        name=name,
+                        field=field,
+                    )
                     self._say(index, "copies", "changed", sentence)
         made.clear()
 
@@ -185,7 +214,13 @@ def _contents(ledger: _Ledger, faults: list[Fault]) -> int:
     for key in SubjectKey.objects.order_by("id").iterator(2000):
         if (problem := _key_fault(key, ledger.erased)) is not None:
             bad.add(key.pk)
-            faults.append(Fault("contents", -1, "changed", f"the key of subject {key.subject}: {problem}"))
+            sentence = Said(
+                "the key of subject {subject}: {problem}",
+                "主体 {subject} 的密钥：{problem}",
+                subject=key.subject,
+                problem=problem,
+            )
+            faults.append(Fault("contents", -1, "changed", sentence))
     chunk: list[Content] = []
     for content in Content.objects.order_by("id").iterator(2000):
         chunk.append(content)
@@ -195,20 +230,20 @@ def _contents(ledger: _Ledger, faults: list[Fault]) -> int:
     return count + _open(chunk, bad, faults)
 
 
-def _key_fault(key: SubjectKey, erased: dict[str, int]) -> str | None:
+def _key_fault(key: SubjectKey, erased: dict[str, int]) -> Said | None:
     told = erased.get(key.subject)
     if key.erased_at is not None:
         if told is None:
-            return "marked as erased, but no entry says so"
+            return Said("marked as erased, but no entry says so", "标为已删除，但账本中没有相应记录")
         if round(key.erased_at.timestamp() * 1000) != told or bytes(key.wrapped):
-            return "its erasure was changed"
+            return Said("its erasure was changed", "其删除标记被改动")
         return None
     if told is not None:
-        return "the ledger says that it was erased, and it is there again"
+        return Said("the ledger says that it was erased, and it is there again", "账本载明已删除，却又出现")
     try:
         actions.unwrap(key)
     except seal.CannotOpen:
-        return "changed, or of another subject"
+        return Said("changed, or of another subject", "被改动，或属于另一主体")
     return None
 
 
@@ -220,42 +255,55 @@ def _open(chunk: list[Content], bad: set[int], faults: list[Fault]) -> int:
     for content in chunk:
         row, key = rows.get(content.entry_id), keys.get(content.key_id)
         if row is None:
-            faults.append(Fault("contents", -1, "inserted", f"contents {content.pk} belong to no entry"))
+            sentence = Said("contents {id} belong to no entry", "内容 {id} 不属于任何记录", id=content.pk)
+            faults.append(Fault("contents", -1, "inserted", sentence))
         elif key is None:
-            faults.append(Fault("contents", row.index, "missing", f"contents of entry {row.index}: their key is gone"))
+            sentence = Said("contents of entry {n}: their key is gone", "第 {n} 条记录的内容：密钥缺失", n=row.index)
+            faults.append(Fault("contents", row.index, "missing", sentence))
         elif key.erased_at is None:
             try:
                 content.key = key
                 actions.open_content(content, getattr(entries.decode(bytes(row.body)), "commitment", ""))
                 count += 1
             except (seal.CannotOpen, ValueError) as problem:
-                what = "their key was changed" if key.pk in bad else str(problem)
-                faults.append(Fault("contents", row.index, "changed", f"contents of entry {row.index}: {what}"))
+                what = Said("their key was changed", "密钥被改动") if key.pk in bad else problem
+                sentence = Said("contents of entry {n}: {what}", "第 {n} 条记录的内容：{what}", n=row.index, what=what)
+                faults.append(Fault("contents", row.index, "changed", sentence))
     return count
 
 
 def _twice() -> list[Fault]:
     """An exchange begins once and ends once."""
-    kinds = {"exchange.opened": "begins", "exchange.closed": "ends"}
+    kinds = {"exchange.opened": Said("begins", "开始"), "exchange.closed": Said("ends", "结束")}
     rows = Entry.objects.filter(kind__in=kinds).values_list("kind", "exchange").annotate(n=Count("id")).filter(n__gt=1)
     faults = []
     for kind, exchange, _ in rows.order_by("kind", "exchange"):
         first, second = (
             Entry.objects.filter(kind=kind, exchange=exchange).order_by("index").values_list("index", flat=True)[:2]
         )
-        sentence = f"entry {second}: exchange {exchange} {kinds[kind]} a second time (first in entry {first})"
+        sentence = Said(
+            "entry {second}: exchange {exchange} {what} a second time (first in entry {first})",
+            "第 {second} 条记录：交互 {exchange} 再次{what}（首次在第 {first} 条）",
+            first=first,
+            second=second,
+            exchange=exchange,
+            what=kinds[kind],
+        )
         faults.append(Fault("ledger", second, "inserted", sentence))
     return faults
 
 
-def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[str], int]:
+def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[Said], int]:
     """Segments that lie on this machine: torn tails apart, tampering and losses named, entries not drained yet."""
     torn, waiting = [], 0
     rows = {row.segment: row for row in DrainOffset.objects.all()}
     for row in rows.values():
         if bytes(row.seal) != actions.offset_seal(row):
             name = f"{row.node}/{row.worker}/{row.sequence}"
-            faults.append(Fault("journal", -1, "changed", f"journal {name}: how far it was taken was changed"))
+            sentence = Said(
+                "journal {name}: how far it was taken was changed", "日志 {name}：移入进度被改动", name=name
+            )
+            faults.append(Fault("journal", -1, "changed", sentence))
     there = set()
     for segment in reader.segments(config.journal):
         try:
@@ -267,18 +315,37 @@ def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[st
         reached = row.offset if row else 0
         waiting += sum(1 for end, _ in read.records if end > reached)
         if read.tampered is not None:
-            sentence = f"journal {segment.name}, record {read.tampered.record}: {read.tampered.problem}"
+            sentence = Said(
+                "journal {name}, record {n}: {problem}",
+                "日志 {name} 第 {n} 条：{problem}",
+                name=segment.name,
+                n=read.tampered.record,
+                problem=read.tampered.problem,
+            )
             faults.append(Fault("journal", read.tampered.record, "changed", sentence))
         elif row is None and any(actions.known(record.entry) for _, record in read.records[:1]):
-            sentence = f"journal {segment.name}: it was taken into the ledger, but the row that says how far is gone"
+            sentence = Said(
+                "journal {name}: it was taken into the ledger, but the row that says how far is gone",
+                "日志 {name}：已移入账本，但移入进度的记录缺失",
+                name=segment.name,
+            )
             faults.append(Fault("journal", -1, "missing", sentence))
         elif read.end < reached:
-            sentence = f"journal {segment.name}: {reached - read.end} bytes that were drained are gone"
+            sentence = Said(
+                "journal {name}: {n} bytes that were drained are gone",
+                "日志 {name}：已移入账本的 {n} 字节缺失",
+                name=segment.name,
+                n=reached - read.end,
+            )
             faults.append(Fault("journal", len(read.records), "cut", sentence))
         elif read.torn:
-            torn.append(
-                f"journal {segment.name}: the last record is torn ({read.torn} bytes): the machine stopped while writing it"
+            sentence = Said(
+                "journal {name}: the last record is torn ({n} bytes): the machine stopped while writing it",
+                "日志 {name}：最后一条不完整（{n} 字节），系写入时机器停止",
+                name=segment.name,
+                n=read.torn,
             )
+            torn.append(sentence)
         faults += _before(segment, read, chain)
     faults += _gone(config, there)
     return torn, waiting
@@ -293,15 +360,24 @@ def _before(segment: reader.Segment, read: reader.Read, chain: bytes) -> Iterato
     path = segment.path.with_name(f"{mark.sequence:010}.jnl")
     try:
         if not reader.reaches(path, chain, mark):
-            yield Fault(
-                "journal", -1, "cut", f"journal {name}: records that were durable before {segment.name} began are gone"
+            sentence = Said(
+                "journal {name}: records that were durable before {next} began are gone",
+                "日志 {name}：在 {next} 开始之前已落盘的记录缺失",
+                name=name,
+                next=segment.name,
             )
+            yield Fault("journal", -1, "cut", sentence)
     except FileNotFoundError:
         taken = DrainOffset.objects.filter(
             node=segment.node, worker=segment.worker, sequence=mark.sequence, left=True, offset__gte=mark.end
         )
         if not taken.exists():
-            yield Fault("journal", -1, "missing", f"journal {name} is gone, and was never taken whole into the ledger")
+            sentence = Said(
+                "journal {name} is gone, and was never taken whole into the ledger",
+                "日志 {name} 缺失，且从未完整移入账本",
+                name=name,
+            )
+            yield Fault("journal", -1, "missing", sentence)
 
 
 def _gone(config: Config, there: set[str]) -> Iterator[Fault]:
@@ -314,4 +390,9 @@ def _gone(config: Config, there: set[str]) -> Iterator[Fault]:
         taken_since = DrainOffset.objects.filter(pk=row.pk, left=True).exists()
         if not (begun_since or taken_since):
             name = f"{row.node}/{row.worker}/{row.sequence}"
-            yield Fault("journal", -1, "missing", f"journal {name} is gone, and was not taken whole into the ledger")
+            sentence = Said(
+                "journal {name} is gone, and was not taken whole into the ledger",
+                "日志 {name} 缺失，且未完整移入账本",
+                name=name,
+            )
+            yield Fault("journal", -1, "missing", sentence)

@@ -173,7 +173,7 @@ def live_figures() -> Figures:
     return Figures(
         total=len(rows),
         refused=sum(refused.values()),
-        masked=sum(1 for r in rows if r[1] == "masked"),
+        masked=sum(1 for r in rows if r[3] == "mask"),  # in the question or in the answer
         minutes=[((first + i) * MINUTE, counts[first + i], refused[first + i]) for i in range(60)],
         classes=classes.most_common(8),
         latency=[(m * MINUTE, quantile(t, 50), quantile(t, 99)) for m, t in sorted(times.items()) if m >= first],

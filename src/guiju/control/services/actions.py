@@ -14,7 +14,7 @@ from guiju.control import audit
 from guiju.control.people.roles import require
 from guiju.control.publish import publish
 from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
-from guiju.errors import BadRequest
+from guiju.errors import BadRequest, Said
 from guiju.label.record import DEMO_CODE, valid_code
 
 NAME = re.compile(r"[-a-zA-Z0-9_]{1,80}")
@@ -132,7 +132,7 @@ def rotate_key(key: Key, *, by, until: datetime) -> tuple[str, Key, int]:
     require(by, "keys.change")
     now = clock.now()
     if key.revoked is not None or (key.expires is not None and key.expires <= now):
-        raise BadRequest(field="key", problem="has ended; make a new one")
+        raise BadRequest(field="key", problem=Said("has ended; make a new one", "已失效，请新建密钥"))
     life = key.expires - key.created if key.expires else None
     key.expires = min(until, key.expires) if key.expires else until
     key.save(update_fields=["expires"])
@@ -184,7 +184,9 @@ def remove_upstream(upstream: Upstream, *, by) -> int:
     """Forget an upstream and its secret. Raises: PermissionDenied, BadRequest while a service offers a model of it."""
     require(by, "upstreams.change")
     if upstream.modelroute_set.exists():
-        raise BadRequest(field="upstream", problem="is in use: a service offers a model of it")
+        raise BadRequest(
+            field="upstream", problem=Said("is in use: a service offers a model of it", "正在使用：有服务提供其模型")
+        )
     audit.record("upstreams.remove", by=by, target=upstream.name, before=upstream.url)
     upstream.delete()
     return publish()
@@ -204,7 +206,10 @@ def remove_route(route: ModelRoute, *, by) -> int:
     """A service offers a model no longer. Raises: PermissionDenied, BadRequest for the one it answers with by itself."""
     require(by, "services.change")
     if route.service.default_model == route.name:
-        raise BadRequest(field="model", problem="is the service's default; name another one first")
+        raise BadRequest(
+            field="model",
+            problem=Said("is the service's default; name another one first", "是该服务的默认模型；请先另设默认模型"),
+        )
     audit.record("services.unroute", by=by, target=route.service.name, before=f"{route.name} -> {route.upstream.name}")
     route.delete()
     return publish()
@@ -216,7 +221,11 @@ def set_provider(*, name: str, code: str, contact: str, by) -> int:
     require(by, "provider.change")
     if code != DEMO_CODE and not valid_code(code):
         raise BadRequest(
-            field="code", problem="isn't a provider code: 27 characters, with the credit code's check character"
+            field="code",
+            problem=Said(
+                "isn't a provider code: 27 characters, with the credit code's check character",
+                "不是有效的服务提供者编码：应为 27 位，且统一社会信用代码的校验位正确",
+            ),
         )
     row = Provider.objects.first() or Provider()
     before = row.code

@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from guiju import errors
 
 register = template.Library()
 
@@ -51,6 +54,12 @@ def tone(action):
         )
         else ""
     )
+
+
+@register.filter
+def told(said):
+    """The sentence of a pure room, in the page's language."""
+    return errors.told(said, get_language() or "zh-hans")
 
 
 @register.filter

@@ -338,7 +338,7 @@ class Exchange:
         outcome, code, ending, stopped = "served", "", b"", None
         try:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
-            ending = await stream.relay(machine, reply.read, call.write, call.drain, overdue)
+            ending = await stream.relay(machine, reply, call, overdue)
             if answer.failed:
                 raise UpstreamRefused(upstream=grant.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:

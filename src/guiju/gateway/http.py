@@ -106,6 +106,11 @@ class Call:
         if data:
             self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self.http11 else data)
 
+    @property
+    def full(self) -> bool:
+        """Whether the client has so much to take that nothing more should be written before `drain`."""
+        return self._connection.full is not None
+
     async def drain(self) -> None:
         """Wait until the client has taken enough of what was written. Raises: ClientLeft."""
         if self._connection.full is not None:

@@ -7,9 +7,11 @@ closing record is durable before the final event leaves. exchange.py says when t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from guiju.gateway.http import Call
+from guiju.gateway.upstream import Reply
 from guiju.label import notice
 from guiju.ledger import entries
 from guiju.review.holdback import Holdback
@@ -73,7 +75,7 @@ class Relay:
         """The upstream has ended. Raises: Stopped."""
         return self._events(self.answer.close())
 
-    def _events(self, events: Iterator[Event]) -> tuple[bytes, bytes]:
+    def _events(self, events: Iterable[Event]) -> tuple[bytes, bytes]:
         out: list[bytes] = []
         final = b""
         for event in events:
@@ -205,13 +207,7 @@ class Relay:
         return sum(gate.held for gate in self.gates.values())
 
 
-async def relay(
-    machine: Relay,
-    read: Callable[[], Awaitable[bytes]],
-    write: Callable[[bytes], None],
-    drain: Callable[[], Awaitable[None]],
-    overdue: float,
-) -> bytes:
+async def relay(machine: Relay, reply: Reply, call: Call, overdue: float) -> bytes:
     """Carry an answer from upstream to client until its final event, which is returned and not written, or until the
     upstream says that it failed.
 
@@ -220,28 +216,34 @@ async def relay(
 
     Raises: Stopped, ClientLeft, UpstreamError, and what interrupted the reading.
     """
-    loop, until = asyncio.get_running_loop(), 0.0
+    loop, until, final = asyncio.get_running_loop(), 0.0, b""
+
+    def take(data: bytes) -> bool:
+        nonlocal until, final
+        out, final = machine.feed(data)
+        if out:
+            until = 0.0
+            call.write(out)
+        return not (final or machine.answer.failed or call.full or overdue)
+
     while True:
         if overdue and machine.held:
             until = until or loop.time() + overdue
             try:
                 async with asyncio.timeout_at(until):
-                    data = await read()
+                    ended = await reply.follow(take)
             except TimeoutError:
-                write(_overdue(machine))
+                call.write(_overdue(machine))
                 until = 0.0
                 continue
         else:
-            data = await read()
-        out, final = machine.feed(data) if data else machine.close()
-        if not data and not final:
-            out += machine.flush()
-        if out:
-            until = 0.0
-            write(out)
-            await drain()
-        if final or not data or machine.answer.failed:
+            ended = await reply.follow(take)
+        if ended:
+            out, final = machine.close()
+            call.write(out if final else out + machine.flush())
+        if ended or final or machine.answer.failed:
             return final
+        await call.drain()
 
 
 def _overdue(machine: Relay) -> bytes:

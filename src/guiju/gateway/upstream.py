@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httptools
@@ -31,6 +32,8 @@ class Reply(asyncio.Protocol):
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._taker: Callable[[bytes], bool] | None = None
+        """Who follows the body; see `follow`."""
         self.used = False
         self._reset()
 
@@ -79,7 +82,10 @@ class Reply(asyncio.Protocol):
         except httptools.HttpParserError as problem:
             said = Said("its answer is malformed: {problem}", "其回答格式有误：{problem}", problem=problem)
             self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
-        self._wake()
+        if self._taker is not None and self._chunks:
+            self._hand_on()
+        else:
+            self._wake()
 
     def on_status(self, status: bytes) -> None:
         self.status = self._parser.get_status_code()
@@ -126,6 +132,48 @@ class Reply(asyncio.Protocol):
             if self._complete:
                 return b""
             await self._wait()
+        return self._gather()
+
+    async def follow(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand on the body as it comes, in the loop's own callback: waking a task for each piece of a stream would cost
+        more than reviewing it.
+
+        Args:
+            take: gets what has come; says whether it wants more.
+
+        Returns:
+            Whether the body has ended; False where `take` wants no more for now.
+
+        Raises: UpstreamError, and what `take` raises.
+        """
+        self._taker = take
+        try:
+            while self._taker is not None:
+                if self._chunks:
+                    if not take(self._gather()):
+                        return False
+                elif self._complete:
+                    return True
+                else:
+                    await self._wait()
+            return False
+        finally:
+            self._taker = None
+
+    def _hand_on(self) -> None:
+        if self._taker is None or self._waiter is None or self._waiter.done():
+            return  # whoever follows is about to look
+        try:
+            more = self._taker(self._gather())
+        except Exception as problem:
+            self._waiter.set_exception(problem)
+            return
+        if not more:
+            self._taker = None
+        if not more or self._complete or self._error is not None:
+            self._wake()
+
+    def _gather(self) -> bytes:
         data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._waiting_bytes = 0

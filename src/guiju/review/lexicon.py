@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -204,7 +204,8 @@ def _written(term: str, text: str) -> bool:
 class _Sorted:
     """Words in order: which stand at a place of a text, and whether one begins there that goes on."""
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Collection[str]) -> None:
+        self._known = words
         self._words = sorted(words)
         self.longest = max(map(len, self._words), default=0)
         self.short: set[str] = set()
@@ -226,6 +227,8 @@ class _Sorted:
     def at(self, text: str, start: int) -> tuple[list[str], bool]:
         """The words at `start`, the longest first, and whether the text from there to its end is the beginning of another."""
         rest = text[start : start + self.longest]
+        if rest in self.short:
+            return [known for size in range(len(rest), 0, -1) if (known := rest[:size]) in self._known], True
         following = bisect_right(self._words, rest)
         # Every word that `rest` begins with is the one before it in order, or begins that one too.
         word = self._words[following - 1] if following else None
@@ -300,7 +303,12 @@ class LexiconScanner:
         starts = set(lexicon.candidates(text))
         if not closing:
             # Shorter than what the automaton knows, and at the very end.
-            starts.update(s for s in range(max(0, size - FIRST_LATIN + 1), size) if text[s:] in lexicon.terms.short)
+            short = max(0, size - FIRST_LATIN + 1)
+            if _LATIN.search(text, short) is None:
+                short = max(0, size - FIRST_CHINESE + 1)
+            starts.update([s for s in range(short, size) if text[s:] in lexicon.terms.short])
+        if not starts:
+            return size, size
         for start in sorted(starts):
             if _LATIN.match(text, start) and not self._at_boundary(text, start):
                 continue

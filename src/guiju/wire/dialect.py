@@ -10,7 +10,7 @@ non-text is a channel of its own.** An unknown field of an upstream is text unti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -102,7 +102,7 @@ class AnswerStream(Protocol):
     failed: str
     """The upstream broke off with an error of its own: a word for it (faults.kind_of), else ""."""
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterable[Any]:
         """Upstream bytes -> events. What can't be parsed is withheld. Each event is read when it is asked for, so that
         after a stop the machine knows of nothing that came later."""
         ...

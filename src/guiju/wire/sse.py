@@ -38,6 +38,15 @@ class SseSplitter:
 
     def feed(self, data: bytes) -> list[Sse]:
         """Bytes that follow those fed before -> the events that they complete."""
+        if (
+            self._begun
+            and not self._held
+            and data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and data.find(b"\n") == len(data) - 2
+            and b"\r" not in data
+        ):  # one event, as nearly every read of a stream brings it
+            return [Sse("", data[6:-2])]
         if self._more or len(self._held) > _LONG:
             seen = (self._tail or self._held[-3:]) + data
             self._tail = seen[-3:]

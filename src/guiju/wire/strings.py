@@ -18,6 +18,7 @@ from guiju.errors import Said
 from guiju.types import Form, Path
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode_string = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 _WORD = re.compile(r"[A-Za-z0-9_.:/@+=\-]{0,200}")
@@ -72,6 +73,14 @@ def decode(data: bytes) -> Any:
     Raises: UNREADABLE.
     """
     return _decode(data)
+
+
+def decode_string(data: bytes) -> str:
+    """One string in its quotes, and nothing else.
+
+    Raises: UNREADABLE.
+    """
+    return _decode_string(data)
 
 
 def encode(value: Any) -> bytes:

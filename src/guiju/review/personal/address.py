@@ -25,7 +25,8 @@ _ADDRESS = re.compile(
 _LEAD = re.compile(r"[^省市区县州盟]{0,20}(?:[寄送搬发递][到往至]|住[在址]?|位于|地址|[在到是为])(?=[一-鿿]{4})")
 """What a sentence says before a place: `请把快递寄到`."""
 
-_TRIGGER = re.compile("[号弄]")
+TRIGGERS = "号弄"
+_TRIGGER = re.compile(f"[{TRIGGERS}]")
 
 
 _NUMBERED = re.compile("[道路街巷弄同][0-9一二三四五六七八九十百]{1,6}[号弄]")
@@ -49,15 +50,24 @@ class AddressScanner:
 
     def feed(self, piece: str) -> Scan:
         """See `Scanner.feed`."""
-        if not self._clause and _TRIGGER.search(piece) is None:
-            self._tail = (self._tail + piece)[-LIMIT:]
-            self._length += len(piece)
-            return Scan([], self._length - len(self._tail))
+        if self.idle and _TRIGGER.search(piece) is None:
+            return Scan([], self.skip(piece))
         findings: list[Finding] = []
         at = 0
         while at < len(piece):
             at = self._more(piece, at, findings) if self._clause else self._begin(piece, at)
         return Scan(findings, self._length - len(self._clause) - len(self._tail))
+
+    @property
+    def idle(self) -> bool:
+        """Whether only a trigger could begin something."""
+        return not self._clause
+
+    def skip(self, piece: str) -> int:
+        """Characters follow among which no trigger is, while it is idle; returns up to where all is safe."""
+        self._tail = (self._tail + piece)[-LIMIT:]
+        self._length += len(piece)
+        return self._length - len(self._tail)
 
     def _begin(self, piece: str, at: int) -> int:
         trigger = _TRIGGER.search(piece, at)

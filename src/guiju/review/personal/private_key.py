@@ -29,8 +29,8 @@ class PrivateKeyScanner:
 
     def feed(self, piece: str) -> Scan:
         """See `Scanner.feed`."""
-        if not self._tail and not self._inside and "-" not in piece:
-            self._base += len(piece)
+        if self.idle and "-" not in piece:
+            self.skip(len(piece))
             return Scan([], self._base)
         self._tail += piece
         findings: list[Finding] = []
@@ -47,6 +47,15 @@ class PrivateKeyScanner:
             findings.append(self._finding(0, opened, going_on=True))
         self._drop(opened)
         return Scan(findings, self._base)
+
+    @property
+    def idle(self) -> bool:
+        """Whether only a hyphen could begin something."""
+        return not self._tail and not self._inside
+
+    def skip(self, count: int) -> None:
+        """So many characters follow among which no hyphen is, while it is idle."""
+        self._base += count
 
     def _open(self) -> int:
         """Where a header or footer may have begun in the tail; its length where none has."""

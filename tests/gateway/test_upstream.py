@@ -1,0 +1,73 @@
+"""A body that is followed: every byte once and in order, whoever pauses, and whatever happens meanwhile."""
+
+import asyncio
+import random
+
+import pytest
+
+from guiju.errors import UpstreamError
+from guiju.gateway.upstream import Pool
+
+
+async def _following(answer: bytes, take, cuts=()) -> list[bool]:
+    """Serve these bytes in pieces and follow the body; what each `follow` came to."""
+    ends = [*cuts, len(answer)]
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for start, end in zip([0, *ends], ends, strict=False):
+            writer.write(answer[start:end])
+            await writer.drain()
+            await asyncio.sleep(0.002)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    pool = Pool("u", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", headers={})
+    reply = await pool.request("GET", "/", b"", {})
+    came = []
+    try:
+        while not came or not came[-1]:
+            came.append(await reply.follow(take))
+            await asyncio.sleep(random.Random(len(came)).random() * 0.005)
+    finally:
+        reply.close()
+        server.close()
+    return came
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n"
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize("pauses", [0.0, 0.5, 1.0])
+def test_a_body_that_is_followed_comes_whole_however_often_the_follower_pauses(pauses: float):
+    taken, rng = [], random.Random(7)
+
+    def take(data: bytes) -> bool:
+        taken.append(data)
+        return rng.random() >= pauses
+
+    came = asyncio.run(_following(HEAD + LETTERS, take, range(len(HEAD) - 3, len(HEAD) + 26, 2)))
+    assert b"".join(taken) == LETTERS
+    assert came[-1] is True
+    assert len(taken) > 3
+
+
+def test_what_the_follower_raises_reaches_whoever_awaits_it():
+    def take(data: bytes) -> bool:
+        raise LookupError(data.decode())
+
+    with pytest.raises(LookupError, match="a"):
+        asyncio.run(_following(HEAD + LETTERS, take, [len(HEAD), len(HEAD) + 3]))
+
+
+def test_a_body_that_breaks_off_is_an_error_after_what_came_of_it():
+    taken = []
+
+    def take(data: bytes) -> bool:
+        taken.append(data)
+        return True
+
+    with pytest.raises(UpstreamError):
+        asyncio.run(_following(HEAD + LETTERS[:9], take, [len(HEAD), len(HEAD) + 3]))
+    assert b"".join(taken) == LETTERS[:9]

@@ -2,28 +2,27 @@
 
 Pure. Theory of operation. Nearly every chunk is one choice with a piece of content: `_plain` knows that shape and
 touches nothing else. And nearly every one of these differs from the one before in its content alone: what stands around
-the content is kept (`_Frame`), and only the string between is read. All other chunks are walked: every string is a
+the content is kept (openai_frame.py), and only the string between is read. All other chunks are walked: every string is a
 channel, an unknown place too. A tool's name comes out whole (it is held here until its arguments begin), since half a
 name can't be judged. Log probabilities leave with their characters (probabilities.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from guiju.errors import GuijuError
 from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
+from guiju.wire.openai_frame import Frames, Piece
 from guiju.wire.probabilities import Probabilities, alternatives
 from guiju.wire.strings import (
     EPOCH,
     UNREADABLE,
     Places,
     decode_answer,
-    decode_string,
     encode,
     form_of,
     is_identifier,
@@ -36,8 +35,6 @@ _KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tie
 """What nearly every chunk repeats."""
 _CHOICE = frozenset(("index", "delta", "logprobs", "finish_reason"))
 _DELTA = frozenset(("role", "content"))
-_CONTENT = re.compile(rb'"content"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
-_PROBE = "content-0123456789"
 
 CHUNK = Places(
     listed=frozenset(
@@ -91,38 +88,6 @@ class Chunk:
         return self._stream.write(self, released)
 
 
-class _Frame(NamedTuple):
-    """What stands around the content of a plain chunk, as long as nothing but the content changes."""
-
-    before: bytes
-    after: bytes
-    """In the upstream's bytes, the content's quotes not included."""
-    head: bytes
-    tail: bytes
-    """In the event that we write, label and quotes not included."""
-    channel: str
-    form: Form
-    bare: bool
-    """An event without content says nothing: it isn't sent."""
-
-
-class Piece:
-    """A plain chunk in a known frame; see `Event`."""
-
-    __slots__ = ("_frame", "texts")
-    ends: tuple[str, ...] = ()
-    final = False
-
-    def __init__(self, frame: _Frame, content: str) -> None:
-        self._frame = frame
-        self.texts = [Text(frame.channel, content, frame.form, "on", True)]
-
-    def write(self, released: dict[str, str]) -> bytes:
-        """See `Event.write`."""
-        frame, out = self._frame, released.get(self._frame.channel, "")
-        return b"" if frame.bare and not out else frame.head + encode(out) + frame.tail
-
-
 class ChatStream:
     """See `AnswerStream`."""
 
@@ -141,8 +106,7 @@ class ChatStream:
         """Of the first chunk: what a chunk of our own begins with."""
         self._known: tuple[Any, ...] = ()
         self._labelled = False
-        self._frames: dict[int, _Frame] = {}
-        """By choice. Gone with every chunk that isn't plain: it may have changed what a plain one means."""
+        self._frames = Frames()
         self._finished: set[int] = set()
         self._seen: set[int] = set()
         self._tools: dict[tuple[int, int], Json] = {}
@@ -160,8 +124,10 @@ class ChatStream:
     def feed(self, data: bytes) -> Iterable[Chunk | Piece]:
         """See `AnswerStream.feed`."""
         events = self._sse.feed(data)
-        if len(events) == 1 and (piece := self._framed(events[0])) is not None:
-            return (piece,)
+        if len(events) == 1 and self._labelled and not (events[0].event or self.done or self.failed):
+            piece = self._frames.find(events[0].data)
+            if piece is not None:
+                return (piece,)
         return (chunk for event in events for chunk in self._read(event))
 
     def close(self) -> Iterator[Chunk]:
@@ -190,10 +156,11 @@ class ChatStream:
             elif event.event == "error" or body.get("error"):
                 self.failed = faults.kind_of(body)
             elif (chunk := self._plain(body)) is not None:
-                self._learn_frame(event, chunk)
+                if not event.event:
+                    self._frames.learn(event.data, chunk.body, chunk.texts[0])
                 yield chunk
             else:
-                self._frames.clear()
+                self._frames.forget()
                 if (chunk := self._any(body)) is not None:
                     yield chunk
         except UNREADABLE:
@@ -241,34 +208,6 @@ class ChatStream:
         chunk.plain = True
         chunk.texts.append(Text(channel, content, self._content, "on", True))
         return chunk
-
-    def _framed(self, event: sse.Sse) -> Piece | None:
-        """A plain chunk that differs from one before in its content alone."""
-        data = event.data
-        for frame in self._frames.values():
-            size = len(data) - len(frame.after)
-            if size > len(frame.before) and data.startswith(frame.before) and data.endswith(frame.after):
-                if event.event or not self._labelled or self.done or self.failed:
-                    return None
-                try:
-                    return Piece(frame, decode_string(data[len(frame.before) : size]))
-                except UNREADABLE:  # more than one string, or half of one: something else has changed
-                    return None
-        return None
-
-    def _learn_frame(self, event: sse.Sse, chunk: Chunk) -> None:
-        """Keep what stands around the content of a plain chunk, once it is proven that nothing but the content would change
-        with the bytes between."""
-        text, choice = chunk.texts[0], chunk.body["choices"][0]
-        index = choice.get("index", 0)
-        if index in self._frames or event.event or (found := _CONTENT.search(event.data)) is None:
-            return
-        before, after, probe = event.data[: found.start(1)], event.data[found.end(1) :], encode(_PROBE)
-        body = chunk.body | {"choices": [choice | {"delta": choice["delta"] | {"content": _PROBE}}]}
-        head, _, tail = (written := encode(body)).partition(probe)
-        if written.count(probe) == 1 and decode_answer(before + probe + after) == body:
-            bare = "role" not in choice["delta"]
-            self._frames[index] = _Frame(before, after, b"data: " + head, tail + b"\n\n", text.channel, text.form, bare)
 
     def _any(self, body: Json) -> Chunk | None:
         """Any other chunk: every string of it is a channel."""

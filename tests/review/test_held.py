@@ -7,6 +7,7 @@ they stand there, so that nearly every place in it begins some term.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -83,3 +84,38 @@ def test_no_sentence_waits_for_the_next_one(reviewer):
     for line in PROSE.splitlines(keepends=True):
         gate.feed(line)
         assert gate.held <= 1
+
+
+def work(reviewer: Reviewer, text: str, size: int, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Calls, Python's and C's, and characters looked at by the automaton, for a text in pieces of that size."""
+    counted = [0, 0]
+    lexicon = next(d for d in reviewer.detectors if d.name == "lexicon")
+    find = lexicon._find
+
+    def looked(piece: str) -> list[tuple[int, int]]:
+        counted[1] += len(piece)
+        return find(piece)
+
+    def count(frame: object, event: str, argument: object) -> None:
+        counted[0] += event in ("call", "c_call")
+
+    monkeypatch.setattr(lexicon, "_find", looked)
+    gate = reviewer.holdback(direction="output")
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for at in range(0, len(text), size):
+            gate.feed(text[at : at + size])
+        gate.close()
+    finally:
+        sys.setprofile(before)
+    monkeypatch.undo()
+    return counted[0], counted[1]
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_the_whole_work_grows_as_the_text_does(size: int, monkeypatch: pytest.MonkeyPatch):
+    once = work(everything(), PROSE, size, monkeypatch)
+    four_times = work(everything(), PROSE * 4, size, monkeypatch)
+    assert four_times[0] <= 4.2 * once[0]
+    assert four_times[1] <= 4.2 * once[1]

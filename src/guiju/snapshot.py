@@ -144,10 +144,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     lexicons: tuple[LexiconRef, ...] = ()
     chat_key: str = ""
     """Ed25519 public key, base64: checks the chat page's five-minute tokens."""
-    journal_key: str = ""
-    """X25519 public key of the day, base64: seals contents in the journal."""
-    journal_key_day: str = ""
-    """`2026-11-24`."""
     keep_contents: bool = True
     """Whether contents are kept (sealed) at all; findings and verdicts always are."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 _WORDS = {"zh": "（以上内容由人工智能生成）", "en": "(The content above is AI-generated.)"}
 _WORDS_BEGIN = {"zh": "（以下内容由人工智能生成）", "en": "(The content below is AI-generated.)"}
-_AI = ("人工智能", "AI")
-_GENERATED = ("生成", "合成", "generated")
 
 
 def beginning(language: str) -> str:
@@ -16,8 +14,3 @@ def beginning(language: str) -> str:
 def end(language: str) -> str:
     """What stands after the text."""
     return "\n\n" + _WORDS["zh" if language == "zh" else "en"]
-
-
-def complies(text: str) -> bool:
-    """Whether a notice has both elements."""
-    return any(word in text for word in _AI) and any(word in text for word in _GENERATED)

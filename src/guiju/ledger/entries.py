@@ -163,8 +163,6 @@ class Closed(_Entry, frozen=True, kw_only=True, tag="exchange.closed", omit_defa
     first_byte_ms: int = 0
     """From request to the upstream's first byte."""
     total_ms: int = 0
-    own_us: int = 0
-    """Microseconds of our own work, CPU of this exchange as far as it is known."""
     queue: bool = False
     """An item for a person was opened."""
     commitment: str = ""

@@ -3,8 +3,8 @@
 Theory of operation. Terms are kept as squeezed canonical text (canon.py, squeeze.py). An Aho-Corasick automaton over
 only the *first three* characters of each term (twelve for Latin ones) finds where a term may begin; the sorted list of
 all terms and allow-phrases tells which stand there, and whether the text so far is the beginning of one. Why not the whole
-terms in the automaton: it would take four times as long to build, and the scan is no quicker. It is built without the
-interpreter lock, so running streams go on meanwhile (docs/explanation/how-holdback-works.md).
+terms in the automaton: it would take longer to build, and the scan is no quicker. It is built without the interpreter lock,
+so running streams go on meanwhile. Which library, and why: docs/decisions/0004.
 
     canonical ──► squeeze ──► tail + new text ──► automaton: candidates ──► look: matches, open starts
                                   ▲                                              │

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 
@@ -24,18 +25,17 @@ class ForgetfulDisk:
         self.synced[path] = self.written[path] = b""
         return fd
 
-    def write(self, fd: int, data: bytes) -> None:
-        if self.dead:
-            return
+    def append(self, fd: int, data: bytes) -> None:
+        path = self.files[fd]
         if self.problem:
-            self.written[self.files[fd]] += data[: len(data) // 2]
+            self.written[path] += data[: len(data) // 2]
             raise OSError(28, self.problem)
-        self.written[self.files[fd]] += data
-
-    def sync(self, fd: int) -> None:
+        if not self.dead:
+            self.written[path] += data
+            time.sleep(self.rng.random() / 2000)  # the power may go between the write and its sync
         if self.dead:
             raise OSError(5, "Input/output error")
-        self.synced[self.files[fd]] = self.written[self.files[fd]]
+        self.synced[path] = self.written[path]
 
     def close(self, fd: int) -> None: ...
 

@@ -12,9 +12,8 @@ from guiju.journal.disk import RealDisk
 def test_it_creates_appends_and_never_opens_what_is_there(tmp_path: Path):
     disk, path = RealDisk(), tmp_path / "a" / "b" / "1.jnl"
     fd = disk.create(path)
-    disk.write(fd, b"one ")
-    disk.write(fd, b"two")
-    disk.sync(fd)
+    disk.append(fd, b"one ")
+    disk.append(fd, b"two")
     disk.close(fd)
     assert path.read_bytes() == b"one two"
     assert path.stat().st_mode & 0o777 == 0o600

@@ -157,6 +157,9 @@ class Connection(asyncio.Protocol):
         """Nothing that comes is read any more as a request."""
         self._waiting: deque[Call] = deque()
         self._task: asyncio.Task[None] | None = None
+        """Answers the connection's calls, from the first on: one for each would cost more than reading its request."""
+        self._next: asyncio.Future[Call] | None = None
+        """Where the task waits for the next call; None while it answers one."""
         self._since = self._loop.time()
         """When the connection began to wait for what it waits for: a request, the rest of a head, more of a body."""
         self._coming = False
@@ -168,7 +171,7 @@ class Connection(asyncio.Protocol):
     def late(self, now: float) -> None:
         """Close a connection that has waited too long: who sends a byte now and then must not keep it for ever."""
         limits = self._server.limits
-        if self._task is None and now - self._since > (limits.arrival if self._coming else limits.idle):
+        if self.idle and now - self._since > (limits.arrival if self._coming else limits.idle):
             self.close()
 
     # --- asyncio ----------------------------------------------------------------------------------
@@ -184,6 +187,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
+        self._waiting.clear()
         self._server.connections.discard(self)
         if self.full is not None and not self.full.done():
             self.full.set_result(None)
@@ -257,7 +261,7 @@ class Connection(asyncio.Protocol):
         limit, call = self._server.limits.body, self._call
         if self._size > 4 * limit:
             self._over, self._call = True, None
-            if self._task is None:
+            if self.idle:
                 self.close()
         elif self._size <= limit:
             self._pieces.append(body)
@@ -278,7 +282,7 @@ class Connection(asyncio.Protocol):
             return
         if call.error is not None:  # taken already; now its body has come to an end
             self._over = True
-            if self._task is None:
+            if self.idle:
                 self.close()
             return
         call.body, self._pieces = b"".join(self._pieces), []
@@ -293,7 +297,11 @@ class Connection(asyncio.Protocol):
 
     def _take(self, call: Call) -> None:
         if self._task is None:
-            self._begin(call)
+            self._task = spawn(self._answer(call), "connection")
+        elif self._next is not None:
+            waiting, self._next = self._next, None
+            if not waiting.done():
+                waiting.set_result(call)
         else:  # pipelined: later
             self._waiting.append(call)
             if self._transport is not None and call.error is None:
@@ -308,8 +316,17 @@ class Connection(asyncio.Protocol):
         call.error, call.keep_alive = error, False
         self._take(call)
 
-    def _begin(self, call: Call) -> None:
-        self._task = spawn(self._serve(call), "call")
+    async def _answer(self, call: Call) -> None:
+        while True:
+            await self._serve(call)
+            del call  # an idle connection keeps nothing of the last one
+            if self._waiting:
+                call = self._waiting.popleft()
+                if not self._waiting and self._transport is not None:
+                    self._transport.resume_reading()
+            else:
+                self._next = self._loop.create_future()
+                call = await self._next
 
     async def _serve(self, call: Call) -> None:
         try:
@@ -322,19 +339,16 @@ class Connection(asyncio.Protocol):
             if not call.begun:
                 self._say(500, b"internal error")
         finally:
-            self._task, self._since = None, self._loop.time()
+            self._since = self._loop.time()
             if call._state == "streaming":
                 call.abort()
         if not call.keep_alive or self._server.closing:
+            self._waiting.clear()
             if self._call is not None and self._transport is not None:  # its body is still coming
                 self._transport.write_eof()
                 self._loop.call_later(_LINGER, self.close)
             else:
                 self.close()
-        elif self._waiting:
-            self._begin(self._waiting.popleft())
-            if not self._waiting and self._transport is not None:
-                self._transport.resume_reading()
 
     def send(self, data: bytes) -> None:
         """Raises: ClientLeft."""
@@ -350,7 +364,7 @@ class Connection(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """Whether no call is being answered."""
-        return self._task is None
+        return self._task is None or self._next is not None
 
     def _say(self, status: int, sentence: bytes) -> None:
         if self._transport is not None and not self.lost:

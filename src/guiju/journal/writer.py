@@ -1,9 +1,9 @@
 """Append entries, durable before anything that depends on them leaves.
 
-I/O. Counterpart: reader.py. One thread writes: whatever is queued goes out with one write and one fdatasync, and the
-next sync starts as soon as the last one has ended, without a timer: under load many entries share a sync, alone an
-entry waits for one. After a failed write or sync the segment is never trusted again: its waiters are told, and the
-next entry begins a new segment.
+I/O. Counterpart: reader.py. Everything is decided in the event loop; one thread does nothing but write and sync. Whatever
+has been queued meanwhile goes out together: alone an entry waits for its own sync, and where many come at once the next
+sync waits `GATHER` seconds for more of them, since each costs the processor what a whole exchange does. After a failed
+write or sync the segment is never trusted again: its waiters are told, and the next entry begins a new segment.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +24,10 @@ from guiju.journal import reader
 from guiju.journal.disk import Disk, RealDisk
 from guiju.journal.segment import MAGIC, TAG, Chain, Header, Mark, Record
 from guiju.ledger import entries, seal
+
+CROWD, GATHER = 5, 0.002
+"""Entries of one sync that make a crowd, and seconds that the sync after it waits for more (as `commit_siblings` and
+`commit_delay` of PostgreSQL)."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -58,11 +63,11 @@ class Journal:
         self._disk = disk or RealDisk()
         self._loop = asyncio.get_running_loop()
         self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._lock = threading.Lock()
-        self._wake = threading.Lock()
-        """Held while there is nothing to write: the thread waits for it, whoever queues lets it go."""
-        self._wake.acquire()
-        self._idle = False
+        self._busy = False
+        """A sync is under way, or will be when more have gathered."""
+        self._crowd = False
+        """The last sync was for so many that the next waits for more."""
+        self._jobs: SimpleQueue[tuple[int, bytes, list[asyncio.Future[None]]] | None] = SimpleQueue()
         self._fd = -1
         self._size = 0
         self._day = ""
@@ -97,95 +102,89 @@ class Journal:
             JournalUnavailable: it could not be made durable: act as if it didn't happen.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        with self._lock:
-            if self._closing or (self._fd < 0 and not self._try_segment()):
-                future.set_exception(
-                    JournalUnavailable(problem=self.failed or Said("the journal is closed", "日志已关闭"))
-                )
-                return future
-            sealed = b""
-            if payload:
-                self._nonce += 1
-                nonce = self._nonce.to_bytes(seal.NONCE, "big")
-                sealed = nonce + self._key.encrypt(nonce, payload, b"")
-            # Framed here, not in the thread: the chain must follow the order of the queue.
-            framed = self._chain.frame(_pack(Record(entries.encode(entry), sealed, subject)))
-            self._queue.append((framed, future))
-            self._rouse()
+        if self._closing or (self._fd < 0 and not self._try_segment()):
+            problem = self.failed or Said("the journal is closed", "日志已关闭")
+            future.set_exception(JournalUnavailable(problem=problem))
+            return future
+        sealed = b""
+        if payload:
+            self._nonce += 1
+            nonce = self._nonce.to_bytes(seal.NONCE, "big")
+            sealed = nonce + self._key.encrypt(nonce, payload, b"")
+        framed = self._chain.frame(_pack(Record(entries.encode(entry), sealed, subject)))
+        self._queue.append((framed, future))
+        if not self._busy:
+            self._begin()
         return future
-
-    def _rouse(self) -> None:
-        if self._idle:  # one wake-up for however many entries
-            self._idle = False
-            self._wake.release()
 
     def turn_over(self) -> None:
         """Called now and then: ends a segment that is old enough, so that the drainer can destroy it with its contents."""
-        with self._lock:
-            old = self._began and clock.monotonic() - self._began > self._segment_seconds
-            if old and self._fd >= 0 and self._idle and not self._closing:
-                self._disk.close(self._fd)
-                self._fd = -1
-                self._try_segment()
+        old = self._began and clock.monotonic() - self._began > self._segment_seconds
+        if old and self._fd >= 0 and not self._busy and not self._closing:
+            self._end_segment()
+            self._try_segment()
 
     async def close(self) -> None:
         """Write what is queued, then end."""
-        with self._lock:
-            self._closing = True
-            self._rouse()
+        self._closing = True
+        if self._queue:
+            await asyncio.wait([self._queue[-1][1]])
+        self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        if self._fd >= 0:
+            self._end_segment()
 
-    # --- the thread -------------------------------------------------------------------------------
+    # --- one sync after the other -----------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._busy = True
+        if self._crowd:
+            self._loop.call_later(GATHER, self._hand_over)
+        else:
+            self._loop.call_soon(self._hand_over)  # what else this turn of the loop brings comes along
+
+    def _hand_over(self) -> None:
+        batch, self._queue = self._queue, []
+        data = b"".join([framed for framed, _ in batch])
+        self._jobs.put((self._fd, data, [future for _, future in batch]))
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                batch, self._queue = self._queue, []
-                fd = self._fd
-                if not batch and self._closing:
-                    break
-                self._idle = not batch
-            if not batch:
-                self._wake.acquire()
-                continue
-            data = b"".join(framed for framed, _ in batch)
+        """The thread. It asks for the interpreter lock twice for each sync: for more, streams would pay."""
+        while (job := self._jobs.get()) is not None:
+            fd, data, futures = job
             problem = ""
             try:
-                self._disk.write(fd, data)
-                self._disk.sync(fd)
+                self._disk.append(fd, data)
             except OSError as error:
                 problem = error.strerror or str(error)
-            with self._lock:
-                self._size += len(data)
+            try:
+                self._loop.call_soon_threadsafe(self._settle, data, futures, problem)
+            except RuntimeError:
+                return  # the loop has ended: nobody waits any more
+
+    def _settle(self, data: bytes, futures: list[asyncio.Future[None]], problem: str) -> None:
+        self._busy = False
+        self._crowd = len(futures) >= CROWD
+        if problem:
+            self._abandon(problem)
+            futures += [future for _, future in self._queue]  # framed for a segment that is gone
+            self._queue = []
+        else:
+            self.failed = ""
+            self.synced_ms = clock.epoch_ms()
+            self._size += len(data)
+            self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
+            self._began = self._began or clock.monotonic()
+            if self._queue:
+                self._begin()
+            elif self._size >= self._segment_bytes or self._day != self._today():
+                self._end_segment()
+        for future in futures:
+            if not future.done():
                 if problem:
-                    self._abandon(problem)
-                    batch += self._queue  # framed for a segment that is gone
-                    self._queue = []
+                    future.set_exception(JournalUnavailable(problem=problem))
                 else:
-                    self.failed = ""
-                    self.synced_ms = clock.epoch_ms()
-                    self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
-                    self._began = self._began or clock.monotonic()
-                    if not self._queue and (self._size >= self._segment_bytes or self._day != self._today()):
-                        self._disk.close(self._fd)
-                        self._fd = -1
-            self._tell([future for _, future in batch], problem)
-        if self._fd >= 0:
-            self._disk.close(self._fd)
-
-    def _tell(self, futures: list[asyncio.Future[None]], problem: str) -> None:
-        def settle() -> None:
-            for future in futures:
-                if not future.done():
-                    if problem:
-                        future.set_exception(JournalUnavailable(problem=problem))
-                    else:
-                        future.set_result(None)
-
-        try:
-            self._loop.call_soon_threadsafe(settle)
-        except RuntimeError:
-            return  # the loop has ended: nobody waits any more
+                    future.set_result(None)
 
     # --- segments ---------------------------------------------------------------------------------
 
@@ -214,8 +213,7 @@ class Journal:
         fd = -1
         try:
             fd = self._disk.create(path)
-            self._disk.write(fd, data)
-            self._disk.sync(fd)
+            self._disk.append(fd, data)
         except OSError:
             if fd >= 0:
                 self._disk.close(fd)
@@ -223,6 +221,10 @@ class Journal:
             raise
         self._fd, self._chain, self._size, self._day, self._mark = fd, chain, len(data), day, mark
         self._key, self._nonce, self._began = AESGCM(data_key), 0, 0.0
+
+    def _end_segment(self) -> None:
+        self._disk.close(self._fd)
+        self._fd = -1
 
     def _try_segment(self) -> bool:
         try:

@@ -19,6 +19,7 @@ COLLECT = 20_000, 20, 20
 """How often the collector of cycles looks (gc.set_threshold). An exchange makes a few hundred objects and no cycle: at
 Python's own 700 a worker would spend a fourteenth of its time looking at what is still in use."""
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(

@@ -178,8 +178,7 @@ class Lexicon:
         """Place in bytes and number of every beginning that stands there."""
         if self._finder is None:
             return []
-        found = self._finder.find_overlapping(data)
-        return [(start, number) for start, _, number in found if not start & 1] if found else found
+        return [(start, number) for start, _, number in self._finder.find_overlapping(data) if not start & 1]
 
 
 _CODE = "utf-16-le"

@@ -194,8 +194,8 @@ def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
                 below = place.at(key)
                 if key not in KEYS:
                     found.append(Leaf((*path, key), below.pattern + "#key", key, "name"))
-            kind = type(inner)
-            if kind is str:  # what most strings are is settled here: a step down for each would cost more than its review
+            kind = type(inner)  # what most values are is settled here: a step down for each would cost more
+            if kind is str:
                 if below.kind == "listed" and is_identifier(inner):
                     continue
             elif kind is int:

@@ -109,7 +109,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_timeout: float = 120.0
     idle_timeout: float = 60.0
     """Seconds."""
-    max_connections: int = 256
+    max_connections: int = 10_000
+    """At once, of one worker; what comes on top waits. No fewer than clients unless somebody says so: a stream that waits
+    for another one to end looks like a model that hangs."""
 
 
 class LexiconRef(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,3 +71,35 @@ def test_a_body_that_breaks_off_is_an_error_after_what_came_of_it():
     with pytest.raises(UpstreamError):
         asyncio.run(_following(HEAD + LETTERS[:9], take, [len(HEAD), len(HEAD) + 3]))
     assert b"".join(taken) == LETTERS[:9]
+
+
+async def test_as_many_streams_run_at_once_as_there_are_clients():
+    """Nobody waits for somebody else's answer to end."""
+    most = 600
+    open_now, all_there = 0, asyncio.Event()
+
+    async def serve(reader, writer):
+        nonlocal open_now
+        await reader.readuntil(b"\r\n\r\n")
+        open_now += 1
+        if open_now == most:
+            all_there.set()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+        await all_there.wait()
+        writer.write(b"ok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=most)
+    pool = Pool("u", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", headers={})
+
+    async def ask() -> bytes:
+        reply = await pool.request("GET", "/", b"", {})
+        try:
+            return await reply.read_all(10)
+        finally:
+            reply.release()
+
+    async with asyncio.timeout(20):
+        assert await asyncio.gather(*(ask() for _ in range(most))) == [b"ok"] * most
+    server.close()

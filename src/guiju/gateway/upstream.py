@@ -20,6 +20,9 @@ from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, Upstr
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
 
+_KEPT = 256
+"""Connections to one upstream that wait for the next request."""
+
 
 class Stale(Exception):
     """A kept connection turned out to be closed, before any byte of an answer."""
@@ -262,7 +265,7 @@ class Pool:
         connect_timeout: float = 10.0,
         first_byte_timeout: float = 120.0,
         idle_timeout: float = 60.0,
-        max_connections: int = 256,
+        max_connections: int = 10_000,
         socket: str = "",
     ) -> None:
         """`socket`: path of a Unix socket, where the URL's host is only a name."""
@@ -357,7 +360,7 @@ class Pool:
     def keep(self, reply: Reply) -> None:
         """A reply was read to its end: its connection waits for the next request."""
         self._end(reply)
-        if len(self._idle) < 64:
+        if len(self._idle) < _KEPT:
             self._idle.append(reply)
         else:
             reply.close()

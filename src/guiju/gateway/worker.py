@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from guiju.journal.writer import Journal
 from guiju.ledger import entries, seal
 
 _log = logging.getLogger("guiju.gateway")
+_OWN_FILES = 200
+"""Descriptors for everything but exchanges."""
 
 
 def day_key(keyring: Keyring) -> Callable[[], tuple[str, bytes]]:
@@ -37,6 +40,17 @@ def day_key(keyring: Keyring) -> Callable[[], tuple[str, bytes]]:
         return day, known[day]
 
     return current
+
+
+def room(wanted: int) -> int:
+    """How many clients this process may hold, at most `wanted`: each may need a descriptor for its upstream beside its own,
+    and the journal must always find one. The soft limit (1,024 on most systems) is raised to the hard one first."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard == resource.RLIM_INFINITY or (there := (hard - _OWN_FILES) // 2) >= wanted:
+        return wanted
+    _log.warning("connections=%s wanted=%s: the limit of open files is %s (ulimit -Hn)", there, wanted, hard)
+    return there
 
 
 async def run(config: Config, worker: int, on_ready: Callable[[int], None] | None = None) -> None:
@@ -64,7 +78,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     limits = Limits(
         head=config["gateway.header_limit"],
         body=config["gateway.body_limit"],
-        connections=config["gateway.connections"],
+        connections=room(config["gateway.connections"]),
         arrival=config["gateway.arrival_seconds"],
         idle=config["gateway.idle_seconds"],
     )

@@ -138,6 +138,12 @@ class UnknownModel(CallerError):
     text_zh = "此处不提供模型“{model}”。可用模型见 GET /v1/models。"
 
 
+class WrongDoor(CallerError):
+    code, status = "wrong_endpoint", 400
+    text_en = "The model '{model}' can't be asked through {path}; ask it through {others}."
+    text_zh = "模型“{model}”不能通过 {path} 调用；请改用 {others}。"
+
+
 class UnknownPath(CallerError):
     code, status = "not_found", 404
     text_en = "There is no {method} {path} here."

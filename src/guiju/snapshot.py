@@ -16,6 +16,9 @@ from guiju.errors import Said
 FORMAT = 1
 """Raised when an older gateway could not read a newer snapshot; such a gateway keeps its last one and says so."""
 
+OFFERS = {"openai": ("openai", "openai_embeddings"), "anthropic": ("anthropic",)}
+"""What nearly every server of a dialect can be asked: OpenAI's chat completions and embeddings, Anthropic's messages."""
+
 ServiceState = Literal["running", "sandbox", "suspended"]
 
 
@@ -103,6 +106,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Base URL as its vendor prints it: `https://api.deepseek.com/v1`."""
     dialect: Literal["openai", "anthropic"] = "openai"
+    offers: tuple[str, ...] = ()
+    """How it can be asked: `openai` (chat/completions), `openai_completions`, `openai_responses`, `openai_embeddings`,
+    `anthropic` (messages). Empty: what nearly every server of its dialect offers (OFFERS)."""
     secret: str = ""
     """Its API key, sealed under the master key (ledger/seal.py); "" where it needs none."""
     connect_timeout: float = 10.0

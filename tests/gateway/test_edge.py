@@ -44,6 +44,44 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
         yield running
 
 
+# --- doors and upstreams --------------------------------------------------------------------------
+
+
+def test_a_model_that_a_door_cannot_ask_is_refused_with_the_doors_that_can(inside: Inside):
+    answer = inside.ask(CHAT, model="anthropic", messages=[{"role": "user", "content": "hi"}])
+    assert status_of(answer) == 400
+    error = json.loads(body_of(answer))["error"]
+    assert (error["code"], error["type"]) == ("wrong_endpoint", "invalid_request_error")
+    assert MESSAGES in error["message"]
+
+
+# --- admission ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        (CHAT, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}),
+        (MESSAGES, {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}),
+    ],
+)
+def test_media_that_an_app_does_not_admit_are_refused_by_name(tmp_path: Path, path: str, part: dict):
+    with Inside(tmp_path, app={"allow_media": False}) as strict:
+        answer = strict.ask(path, messages=[{"role": "user", "content": [part]}], max_tokens=9)
+        assert status_of(answer) == 400
+        assert json.loads(body_of(answer))["error"]["code"] == "media_not_allowed"
+        assert strict.asked == []
+
+
+def test_a_full_disk_refuses_new_exchanges(tmp_path: Path):
+    with Inside(tmp_path) as full:
+        full.gateway.disk_free = 1000
+        answer = full.ask(CHAT, messages=[{"role": "user", "content": "hi"}])
+        assert status_of(answer) == 503
+        assert json.loads(body_of(answer))["error"]["code"] == "disk_full"
+        assert b"retry-after" in answer
+
+
 # --- failures of our own --------------------------------------------------------------------------
 
 

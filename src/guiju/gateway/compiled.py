@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from guiju import plugins
 from guiju.config import Config, local_socket
-from guiju.errors import UnknownModel
+from guiju.errors import UnknownModel, WrongDoor
 from guiju.gateway.upstream import Pool
 from guiju.journal.keyring import Keyring
 from guiju.review.judge import Reviewer
 from guiju.review.policy_file import parse_policy
 from guiju.review.taxonomy import Taxonomy
-from guiju.snapshot import App, Key, ModelRoute, Service, Snapshot, Upstream
+from guiju.snapshot import OFFERS, App, Key, ModelRoute, Service, Snapshot, Upstream
+from guiju.wire.dialect import Dialect
 
 
 class Door(NamedTuple):
@@ -62,6 +63,16 @@ class Compiled:
     def offers(self, service: str, model: str) -> bool:
         """Whether the service has this name in its list."""
         return (service, model) in self._routes
+
+    def way(self, dialect: Dialect, upstream: str, model: str) -> str:
+        """How a door asks an upstream: the first of its ways that the upstream offers. Raises: WrongDoor."""
+        there = self.upstreams[upstream]
+        offers = there.offers or OFFERS[there.dialect]
+        for way in dialect.upstreams:
+            if way in offers:
+                return way
+        others = [path for path, door in plugins.dialects().items() if set(door.upstreams) & set(offers)]
+        raise WrongDoor(model=model, path=dialect.paths[0], others=", ".join(others))
 
     def route(self, app: App, model: str) -> ModelRoute:
         """Where a model name leads. Raises: UnknownModel."""

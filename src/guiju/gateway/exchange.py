@@ -56,6 +56,8 @@ class Exchange:
         self.state = RECEIVED
         self.admitted: Admitted | None = None
         self.language = language_of(call.headers.get("accept-language", ""), "", "zh")
+        self.label_text = ""
+        """The AIGC record as JSON text, once the exchange is admitted."""
         self.sample = int.from_bytes(gateway.entropy.take(2), "big") / 65536
         """Drawn evenly from [0, 1): decides whether a rule that queues a share of its findings queues these."""
         self.interruption: PolicyError | KeyRevoked | None = None
@@ -128,6 +130,7 @@ class Exchange:
         self.admitted = admission.admit(
             door, ask.claim, token_subject, ask.model, self.compiled, gateway.keyring.pepper, self.language
         )
+        self.way = self.compiled.way(self.dialect, self.grant.upstream, ask.model)
         if ask.media and not door.app.allow_media:
             first = ask.media[0]
             raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=MEDIA[first.kind])
@@ -282,14 +285,14 @@ class Exchange:
     async def _forward(self, ask: Ask, masked: dict[Path, str]) -> Reply:
         grant, compiled = self.grant, self.compiled
         upstream = compiled.upstreams[grant.upstream]
-        body = self.dialect.upstream_body(ask, model=grant.model, dialect=upstream.dialect, masked=masked)
+        body = self.dialect.upstream_body(ask, model=grant.model, dialect=self.way, masked=masked)
         if self.interruption is not None:
             raise self.interruption
         headers = {k: v for k, v in self.call.headers.items() if k in _FORWARDED}
         if upstream.dialect == "anthropic":
             headers.setdefault("anthropic-version", "2023-06-01")
         reply = await compiled.pools[grant.upstream].request(
-            "POST", self.dialect.upstream_path(upstream.dialect), body, headers
+            "POST", self.dialect.upstream_path(self.way), body, headers
         )
         self.reply = reply
         self._first_byte = clock.monotonic()
@@ -307,12 +310,7 @@ class Exchange:
         assert admitted is not None
         app = admitted.app
         label = self.label()
-        answer = self.dialect.read_stream(
-            ask,
-            dialect=self.compiled.upstreams[grant.upstream].dialect,
-            label=label,
-            allow_opaque=app.allow_opaque,
-        )
+        answer = self.dialect.read_stream(ask, dialect=self.way, label=label, allow_opaque=app.allow_opaque)
         reviewer = self.compiled.reviewers[admitted.service.policy]
         gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
         machine = stream.Relay(
@@ -414,7 +412,7 @@ class Exchange:
 
     def headers(self) -> list[tuple[str, str]]:
         headers = [("x-guiju-exchange", self.id)]
-        if self.admitted is not None:
+        if self.label_text:
             headers.append(("x-guiju-label", self.label_text))
         return headers
 

@@ -25,9 +25,8 @@ async def serve(exchange: Exchange, ask: Ask) -> None:
     reply, grant, admitted = exchange.reply, exchange.grant, exchange.admitted
     assert reply is not None
     assert admitted is not None
-    dialect = exchange.compiled.upstreams[grant.upstream].dialect
     body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
-    answer = exchange.dialect.read_answer(body, ask, dialect=dialect, allow_opaque=admitted.app.allow_opaque)
+    answer = exchange.dialect.read_answer(body, ask, dialect=exchange.way, allow_opaque=admitted.app.allow_opaque)
     verdicts = await texts.review(exchange, answer.segments, "output")
     verdict = combine(verdicts)
     exchange.count(verdict.judged, "output")

@@ -75,7 +75,7 @@ class AnthropicMessages:
 
     name = "anthropic_messages"
     paths = ("/v1/messages",)
-    upstreams = frozenset(("anthropic", "openai"))
+    upstreams = ("anthropic", "openai")
     stream_type = sse.TYPE
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:

@@ -147,8 +147,9 @@ class Dialect(Protocol):
     name: str
     paths: tuple[str, ...]
     """Exact request paths: `/v1/chat/completions`."""
-    upstreams: frozenset[str]
-    """Dialects of upstreams that it can be led to ("openai", "anthropic")."""
+    upstreams: tuple[str, ...]
+    """How it can ask an upstream, what it would rather first: its own way, then those that it translates to. The words are
+    those of `snapshot.Upstream.offers`; `dialect` in the methods below is the one that was picked."""
     stream_type: str
     """The content type of its streams; `sse.TYPE` where they are server-sent events."""
 

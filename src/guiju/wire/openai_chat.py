@@ -111,7 +111,7 @@ class OpenAiChat:
 
     name = "openai_chat"
     paths = ("/v1/chat/completions",)
-    upstreams = frozenset(("openai",))
+    upstreams = ("openai",)
     stream_type = sse.TYPE
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:

@@ -13,6 +13,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,13 @@ class Inside:
             self.left += 1
             writer.transport.abort()
 
+    def call(self, what: Callable[[], object]) -> None:
+        """Do something in the gateway's own loop."""
+        self._loop.call_soon_threadsafe(what)
+
     def sweep(self) -> None:
         """What the worker does once a second."""
-        self._loop.call_soon_threadsafe(self.server.sweep)
+        self.call(self.server.sweep)
 
     # --- a client --------------------------------------------------------------------------------
 

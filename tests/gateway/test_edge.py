@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from guiju.errors import KeyRevoked
 from guiju.gateway.http import Limits
 from guiju.review.sentence import SentenceDetector
 from inside import CUT, JSON, KEY, SSE, Inside, body_of, receive, request, status_of
@@ -80,6 +81,27 @@ def test_a_full_disk_refuses_new_exchanges(tmp_path: Path):
         assert status_of(answer) == 503
         assert json.loads(body_of(answer))["error"]["code"] == "disk_full"
         assert b"retry-after" in answer
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_interruption_ends_the_wait_for_the_first_byte(tmp_path: Path, stream: bool):
+    with Inside(tmp_path) as running:
+        running.says = [10.0, whole("late")]
+        body = {"model": "openai", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+        asked = request(CHAT, json.dumps(body).encode())
+        answers: list[bytes] = []
+        began = time.monotonic()
+        client = threading.Thread(target=lambda: answers.append(running.send(asked)))
+        client.start()
+        while not running.asked:
+            time.sleep(0.01)
+        (exchange,) = running.gateway.running
+        running.call(lambda: exchange.interrupt(KeyRevoked()))
+        client.join()
+        assert time.monotonic() - began < 3
+        assert status_of(answers[0]) == 401
+        assert json.loads(body_of(answers[0]))["error"]["code"] == "key_revoked"
+        assert running.entries[-1].outcome == "revoked"
 
 
 # --- failures of our own --------------------------------------------------------------------------

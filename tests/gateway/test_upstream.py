@@ -103,3 +103,36 @@ async def test_as_many_streams_run_at_once_as_there_are_clients():
     async with asyncio.timeout(20):
         assert await asyncio.gather(*(ask() for _ in range(most))) == [b"ok"] * most
     server.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12", b"garbage\r\n\r\n"])
+async def test_a_failure_gives_its_place_back_once(first: bytes):
+    """A cap that failures widen, or use up, is none."""
+    asked = 0
+
+    async def serve(reader, writer):
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    pool = Pool("u", url, headers={}, max_connections=2)
+
+    async def fail() -> None:
+        with pytest.raises(UpstreamError):
+            reply = await pool.request("GET", "/", b"", {})
+            try:
+                await reply.read_all(10)
+            finally:
+                reply.release()
+
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            await asyncio.gather(fail(), fail(), fail())
+        await asyncio.sleep(0.05)
+    assert (asked, pool._slots._value) == (9, 2)
+    server.close()

@@ -83,11 +83,11 @@ class Exchange:
             if not verdict.serves and not self.grant.observe:
                 return await self._refuse(ask, verdict)
             masked = self._masked(ask, verdicts)
-            self.reply = await self._forward(ask, masked)  # 5 forward  -> UpstreamError
+            reply = await self._forward(ask, masked)  # 5 forward  -> UpstreamError
             if ask.stream:
-                await self._stream(ask)  # 6 review, 7 label, 8 record
+                await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
-                await whole.serve(self, ask)
+                await whole.serve(self, ask, reply)
         except (ClientLeft, asyncio.CancelledError):
             self.gateway.keep(self._record_leaving(), f"leaving {self.id}")
             raise
@@ -292,9 +292,8 @@ class Exchange:
         if upstream.dialect == "anthropic":
             headers.setdefault("anthropic-version", "2023-06-01")
         reply = await compiled.pools[grant.upstream].request(
-            "POST", self.dialect.upstream_path(self.way), body, headers
+            "POST", self.dialect.upstream_path(self.way), body, headers, begun=self._asking
         )
-        self.reply = reply
         self._first_byte = clock.monotonic()
         if reply.status != 200:
             await self.gateway.refused_by_upstream(reply, upstream.name)
@@ -302,11 +301,15 @@ class Exchange:
             raise UpstreamRefused(upstream=upstream.name, upstream_status=200, problem=problem)
         return reply
 
+    def _asking(self, reply: Reply) -> None:
+        self.reply = reply
+        if self.interruption is not None:  # while a connection was made
+            raise self.interruption
+
     # --- 6, 7, 8: a stream ----------------------------------------------------------------------------
 
-    async def _stream(self, ask: Ask) -> None:
-        reply, grant, admitted = self.reply, self.grant, self.admitted
-        assert reply is not None
+    async def _stream(self, ask: Ask, reply: Reply) -> None:
+        grant, admitted = self.grant, self.admitted
         assert admitted is not None
         app = admitted.app
         label = self.label()

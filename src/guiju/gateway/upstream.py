@@ -301,22 +301,32 @@ class Pool:
         """Of the last answer's head."""
 
     async def request(
-        self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float = 0.0
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: dict[str, str],
+        timeout: float = 0.0,
+        *,
+        begun: Callable[[Reply], None] | None = None,
     ) -> Reply:
         """Send a request; the reply's head has come when this returns. The caller releases the reply.
 
-        Raises: UpstreamUnavailable, UpstreamTimeout.
+        Args:
+            begun: told of the reply before anything is sent, so that its wait can be interrupted.
+
+        Raises: UpstreamUnavailable, UpstreamTimeout, and what the wait is interrupted with.
         """
         own = self._fields if "host" not in headers else self._fields.partition("\r\n")[2]
         more = own + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         head = f"{method} {self._base}{path} HTTP/1.1\r\n{more}content-length: {len(body)}\r\n\r\n".encode("latin-1")
-        await self._slots.acquire()
-        begun = self.loop.time()
+        since = self.loop.time()
         try:
             while True:
-                reply = self._take() or await self._connect()
-                self._busy.add(reply)
+                reply = await self._reserve()
                 try:
+                    if begun is not None:
+                        begun(reply)
                     await reply.send(head, body, timeout or self.first_byte_timeout)
                     break
                 except Stale:
@@ -324,15 +334,24 @@ class Pool:
                 except BaseException:
                     reply.close()
                     raise
-        except BaseException as error:
-            self._slots.release()
-            if isinstance(error, UpstreamError):
-                self.errors += 1
-                self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
+        except UpstreamError as error:
+            self.errors += 1
+            self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
             raise
         self.ok += 1
         self.errors = 0
-        self.latency_ms = (self.loop.time() - begun) * 1000
+        self.latency_ms = (self.loop.time() - since) * 1000
+        return reply
+
+    async def _reserve(self) -> Reply:
+        """A connection of ours alone, kept or new, and the slot that it holds until `_end`."""
+        await self._slots.acquire()
+        try:
+            reply = self._take() or await self._connect()
+        except BaseException:
+            self._slots.release()
+            raise
+        self._busy.add(reply)
         return reply
 
     def _take(self) -> Reply | None:

@@ -15,15 +15,15 @@ from guiju.wire.dialect import Ask
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
+    from guiju.gateway.upstream import Reply
 
 
-async def serve(exchange: Exchange, ask: Ask) -> None:
+async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
     """Read the upstream's answer, review it, label it, record it; then it leaves.
 
     Raises: UpstreamError, JournalUnavailable.
     """
-    reply, grant, admitted = exchange.reply, exchange.grant, exchange.admitted
-    assert reply is not None
+    grant, admitted = exchange.grant, exchange.admitted
     assert admitted is not None
     body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
     answer = exchange.dialect.read_answer(body, ask, dialect=exchange.way, allow_opaque=admitted.app.allow_opaque)

@@ -53,6 +53,10 @@ class Inside:
         """What the upstream answers next, whatever it is asked."""
         self.asked: list[bytes] = []
         """Every request as the upstream read it: head and body."""
+        self.spare: list[bytes | float | str] | None = None
+        """What a second upstream of the model `openai` answers where the first can't; None where there is none. Set it
+        before entering."""
+        self.spare_asked: list[bytes] = []
         self.left = 0
         """Requests whose connection was closed before the answer was complete."""
         self.entries: list[Any] = []
@@ -72,8 +76,8 @@ class Inside:
 
     async def _run(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        upstream = await asyncio.start_server(self._upstream, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}/v1"
+        upstream, url = await self._listen(self._upstream)
+        spare, spare_url = await self._listen(self._spare)
         settings = config.load({"GUIJU_HOME": str(self._home)})
         keyring, taxonomy = Keyring.open(settings), load.taxonomy()
         journal = Journal(settings.journal, "n", 1, chain_key=keyring.chain, day_key=day_key(keyring))
@@ -84,6 +88,10 @@ class Inside:
         reviewer = plugins.reviewer(policy, blobs, taxonomy.placeholder)
         reviewer.detectors += tuple(self.detectors)
         upstreams = tuple(Upstream(name=name, url=url, dialect=name) for name in MODELS)  # type: ignore[arg-type]
+        routes = tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS)
+        if self.spare is not None:
+            upstreams += (Upstream(name="spare", url=spare_url),)
+            routes += (ModelRoute(name="openai", upstream="spare", model="other", order=1),)
         snapshot = Snapshot(
             version=1,
             services=(
@@ -91,7 +99,7 @@ class Inside:
                     name="s",
                     demo=True,
                     policy="default",
-                    models=tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS),
+                    models=routes,
                 ),
             ),
             apps=(SnapshotApp(**{"name": "a", "service": "s", "allow_media": True} | self._app),),
@@ -109,14 +117,25 @@ class Inside:
         await self._stop.wait()
         await server.close(0.1)
         upstream.close()
+        spare.close()
         await journal.close()
 
+    async def _listen(self, serve: Any) -> tuple[asyncio.Server, str]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
     async def _upstream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, self.asked, self.says)
+
+    async def _spare(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, self.spare_asked, self.spare or [])
+
+    async def _serve(self, reader: Any, writer: Any, asked: list[bytes], says: list[Any]) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-            self.asked.append(head + await reader.readexactly(size))
-            for piece in list(self.says):
+            asked.append(head + await reader.readexactly(size))
+            for piece in list(says):
                 if piece is CUT:
                     writer.transport.abort()
                     return

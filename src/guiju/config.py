@@ -143,6 +143,26 @@ SETTINGS: tuple[Setting, ...] = (
         Said("Largest whole answer of an upstream that is read", "接收上游整段回答的上限"),
     ),
     Setting(
+        "gateway.attempts",
+        at_least_one,
+        3,
+        "tries",
+        Said(
+            "How often a request is sent before the first byte of an answer, all upstreams of its model together",
+            "收到回答的首个字节之前，一个请求最多发送几次（该模型的全部上游合计）",
+        ),
+    ),
+    Setting(
+        "gateway.retry_seconds",
+        float,
+        5.0,
+        "seconds",
+        Said(
+            "Longest wait for a try of the same upstream; if it asks for more, the caller is told so",
+            "再次请求同一上游前的最长等待；若上游要求更久，则告知调用方",
+        ),
+    ),
+    Setting(
         "gateway.drain_seconds",
         float,
         10.0,

@@ -198,6 +198,8 @@ class QuotaSpent(PolicyError):
 
 class UpstreamError(GuijuError):
     code, status = "upstream_error", 502
+    retry_after = 0.0
+    """Seconds that the upstream wants to be left alone, as it said itself."""
 
 
 class UpstreamUnavailable(UpstreamError):

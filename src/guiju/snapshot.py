@@ -34,12 +34,16 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A model name that a service offers, and where it leads."""
+    """A model name that a service offers, and where it leads: several routes of one name stand in for each other."""
 
     name: str
     upstream: str
     model: str
     """The upstream's own name of the model."""
+    weight: int = 1
+    """Its share of the requests among the routes of this name and order."""
+    order: int = 0
+    """The lowest is asked; higher ones only where those before can't answer."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

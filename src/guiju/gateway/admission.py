@@ -23,9 +23,10 @@ from guiju.errors import (
     ServiceSuspended,
 )
 from guiju.gateway.compiled import Compiled, Door
+from guiju.gateway.routing import Target
 from guiju.label.record import DEMO_CODE
 from guiju.ledger.seal import pseudonym
-from guiju.snapshot import App, Key, ModelRoute, Service
+from guiju.snapshot import App, Key, Service
 from guiju.types import Claim, Grant
 
 _BANDS = ("unknown", "under8", "8to13", "14to17", "adult")
@@ -39,7 +40,6 @@ class Admitted(NamedTuple):
     grant: Grant
     app: App
     service: Service
-    route: ModelRoute | None
     audience: Literal["general", "minors", "professional"]
 
 
@@ -103,11 +103,11 @@ def _chat_door(token: str, compiled: Compiled, chat_key: Any) -> tuple[Door, str
 
 
 def admit(
-    door: Door, claim: Claim, token_subject: str, model: str | None, compiled: Compiled, pepper: bytes, language: str
+    door: Door, claim: Claim, token_subject: str, target: Target, compiled: Compiled, pepper: bytes, language: str
 ) -> Admitted:
-    """The grant for one request; `model` None for doors that need no upstream.
+    """The grant for one request that goes to `target` first.
 
-    Raises: BadRequest (a subject token that doesn't hold), NotAllowed, UnknownModel.
+    Raises: BadRequest (a subject token that doesn't hold), NotAllowed.
     """
     app, service = door.app, door.service
     subject, band, real_name = token_subject or claim.user, "unknown", False
@@ -116,7 +116,6 @@ def admit(
         subject = str(signed.get("sub") or subject)
         band = signed["age_band"] if signed.get("age_band") in _BANDS else "unknown"
         real_name = bool(signed.get("real_name"))
-    route = compiled.route(app, model) if model is not None else None
     if service.policy not in compiled.reviewers:
         what = Said(
             "use service {name}: it has no active policy", "使用服务 {name}：它没有生效的策略", name=service.name
@@ -130,13 +129,13 @@ def admit(
         subject=pseudonym(pepper, app.name, subject) if subject else "",
         age_band=cast(Any, band),
         real_name=real_name,
-        upstream=route.upstream if route else "",
-        model=route.model if route else "",
+        upstream=target.upstream,
+        model=target.model,
         policy=compiled.reviewers[service.policy].policy.label,
         observe=app.observe,
         language=language,
     )
-    return Admitted(grant, app, service, route, audience)
+    return Admitted(grant, app, service, audience)
 
 
 def _subject_token(token: str, app: App) -> dict[str, Any]:

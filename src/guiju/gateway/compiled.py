@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -50,39 +50,51 @@ class Compiled:
         self.keys = {k.id: k for k in snapshot.keys}
         for key in snapshot.keys:
             app = self.apps.get(key.app)
-            service = self.services.get(app.service) if app else None
-            if app and service:
-                self.doors[key.sha256] = Door(key, app, service)
-        self._routes = {(s.name, r.name): r for s in snapshot.services for r in s.models}
+            opened = self.services.get(app.service) if app else None
+            if app and opened:
+                self.doors[key.sha256] = Door(key, app, opened)
+        self._routes: dict[tuple[str, str], tuple[ModelRoute, ...]] = {}
+        for service in snapshot.services:
+            for route in service.models:
+                name = (service.name, route.name)
+                self._routes[name] = (*self._routes.get(name, ()), route)
 
     def models(self, app: App) -> list[str]:
         """Names that this app may ask for."""
         service = self.services[app.service]
-        return [r.name for r in service.models if not app.allowed_models or r.name in app.allowed_models]
+        names = dict.fromkeys(r.name for r in service.models)
+        return [name for name in names if not app.allowed_models or name in app.allowed_models]
 
     def offers(self, service: str, model: str) -> bool:
         """Whether the service has this name in its list."""
         return (service, model) in self._routes
 
-    def way(self, dialect: Dialect, upstream: str, model: str) -> str:
-        """How a door asks an upstream: the first of its ways that the upstream offers. Raises: WrongDoor."""
-        there = self.upstreams[upstream]
-        offers = there.offers or OFFERS[there.dialect]
-        for way in dialect.upstreams:
-            if way in offers:
-                return way
-        others = [path for path, door in plugins.dialects().items() if set(door.upstreams) & set(offers)]
-        raise WrongDoor(model=model, path=dialect.paths[0], others=", ".join(others))
+    def ways(self, dialect: Dialect, routes: Iterable[ModelRoute]) -> list[tuple[ModelRoute, str]]:
+        """The routes that a door can take, each with the first of the door's ways that its upstream offers.
 
-    def route(self, app: App, model: str) -> ModelRoute:
-        """Where a model name leads. Raises: UnknownModel."""
+        Raises: WrongDoor where there is none.
+        """
+        offered = [(route, self._offers(route.upstream)) for route in routes]
+        ways = [(r, next((way for way in dialect.upstreams if way in offers), "")) for r, offers in offered]
+        if found := [(route, way) for route, way in ways if way]:
+            return found
+        route, offers = offered[0]
+        others = [path for path, door in plugins.dialects().items() if not offers.isdisjoint(door.upstreams)]
+        raise WrongDoor(model=route.name, path=dialect.paths[0], others=", ".join(others))
+
+    def _offers(self, upstream: str) -> frozenset[str]:
+        there = self.upstreams[upstream]
+        return frozenset(there.offers or OFFERS[there.dialect])
+
+    def routes(self, app: App, model: str) -> tuple[ModelRoute, ...]:
+        """Where a model name leads, at least one. Raises: UnknownModel."""
         service = self.services[app.service]
-        route = self._routes.get((service.name, model))
-        if route is None and service.default_model:
-            route = self._routes.get((service.name, service.default_model))
-        if route is None or (app.allowed_models and route.name not in app.allowed_models):
+        routes = self._routes.get((service.name, model), ())
+        if not routes and service.default_model:
+            routes = self._routes.get((service.name, service.default_model), ())
+        if not routes or (app.allowed_models and routes[0].name not in app.allowed_models):
             raise UnknownModel(model=model)
-        return route
+        return routes
 
 
 def pool_of(upstream: Upstream, config: Config, keyring: Keyring) -> Pool:

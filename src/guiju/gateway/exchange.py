@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -28,12 +30,14 @@ from guiju.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from guiju.gateway import admission, ids, stream, texts, whole
+from guiju.gateway import admission, ids, routing, stream, texts, whole
 from guiju.gateway.admission import Admitted
 from guiju.gateway.compiled import Compiled
+from guiju.gateway.forward import forward
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
 from guiju.gateway.refusal import Speaker
+from guiju.gateway.routing import Target
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
 from guiju.label.record import produced
@@ -61,11 +65,16 @@ class Exchange:
         self.sample = int.from_bytes(gateway.entropy.take(2), "big") / 65536
         """Drawn evenly from [0, 1): decides whether a rule that queues a share of its findings queues these."""
         self.interruption: PolicyError | KeyRevoked | None = None
+        self.targets: list[Target] = []
+        """Upstreams that can answer, in the order in which they are tried."""
+        self.attempts = 0
         self.reply: Reply | None = None
         self.relay: stream.Relay | None = None
         """While it streams."""
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
+        self._waiting: asyncio.Future[None] | None = None
+        """Between two tries."""
         self._began = clock.monotonic()
         self._first_byte = 0.0
 
@@ -83,7 +92,8 @@ class Exchange:
             if not verdict.serves and not self.grant.observe:
                 return await self._refuse(ask, verdict)
             masked = self._masked(ask, verdicts)
-            reply = await self._forward(ask, masked)  # 5 forward  -> UpstreamError
+            reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
+            self._first_byte = clock.monotonic()
             if ask.stream:
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
@@ -110,6 +120,8 @@ class Exchange:
         self.interruption = error
         if self.reply is not None:
             self.reply.interrupt(error)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def move(self, state: str) -> None:
         assert state in MAY[self.state], f"{self.state} -> {state}"
@@ -127,10 +139,13 @@ class Exchange:
         door, token_subject = admission.door_of(self.call.headers, self.compiled, gateway.chat_key, clock.epoch_ms())
         newest = next((s.text for s in reversed(ask.segments) if s.role == "user"), "")
         self.language = language_of(self.call.headers.get("accept-language", ""), newest, door.service.language)
+        compiled, pools = self.compiled, self.compiled.pools
+        routes = compiled.ways(self.dialect, compiled.routes(door.app, ask.model))
+        self.targets = routing.plan(routes, lambda name: pools[name].wait(), random.random)
+        self.target = self.targets[0]
         self.admitted = admission.admit(
-            door, ask.claim, token_subject, ask.model, self.compiled, gateway.keyring.pepper, self.language
+            door, ask.claim, token_subject, self.target, compiled, gateway.keyring.pepper, self.language
         )
-        self.way = self.compiled.way(self.dialect, self.grant.upstream, ask.model)
         if ask.media and not door.app.allow_media:
             first = ask.media[0]
             raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=MEDIA[first.kind])
@@ -216,6 +231,8 @@ class Exchange:
             total_ms=round((now - self._began) * 1000),
             commitment=committed.commitment if committed else "",
             finish=entries.finish(finish),
+            upstream=self.target.upstream if self.attempts > 1 else "",
+            attempts=self.attempts if self.attempts > 1 else 0,
             **more,
         )
         counts = self.gateway.counts
@@ -250,9 +267,8 @@ class Exchange:
         """An error before any byte of an answer: in the dialect's shape, and recorded."""
         if self.interruption is not None:
             error = self.interruption
-        grant = self.admitted.grant if self.admitted else None
-        if isinstance(error, UpstreamError) and grant is not None:
-            self.gateway.counts.upstream_errors[grant.upstream] += 1
+        if isinstance(error, UpstreamError) and self.targets:
+            self.gateway.counts.upstream_errors[self.target.upstream] += 1
         if self.state in (OPENED, SERVING):
             outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
             try:
@@ -273,37 +289,30 @@ class Exchange:
         )
         headers = self.headers()
         if error.status in (429, 503):
-            headers.append(("retry-after", "1"))
+            wait = error.retry_after if isinstance(error, UpstreamError) else 0.0
+            headers.append(("retry-after", str(max(1, math.ceil(wait)))))
         self.call.answer(error.status, body, headers)
 
     async def _record_leaving(self) -> None:
         if self.state in (OPENED, SERVING):
             await self.close("client_left", **self._served())
 
-    # --- 5 forward ----------------------------------------------------------------------------------
+    # --- 5 forward: forward.py ----------------------------------------------------------------------
 
-    async def _forward(self, ask: Ask, masked: dict[Path, str]) -> Reply:
-        grant, compiled = self.grant, self.compiled
-        upstream = compiled.upstreams[grant.upstream]
-        body = self.dialect.upstream_body(ask, model=grant.model, dialect=self.way, masked=masked)
+    def asking(self, reply: Reply) -> None:
+        """A connection has been taken for this exchange, and nothing sent. Raises: what interrupts it."""
         if self.interruption is not None:
             raise self.interruption
-        headers = {k: v for k, v in self.call.headers.items() if k in _FORWARDED}
-        if upstream.dialect == "anthropic":
-            headers.setdefault("anthropic-version", "2023-06-01")
-        reply = await compiled.pools[grant.upstream].request(
-            "POST", self.dialect.upstream_path(self.way), body, headers, begun=self._asking
-        )
-        self._first_byte = clock.monotonic()
-        if reply.status != 200:
-            await self.gateway.refused_by_upstream(reply, upstream.name)
-        if problem := _unfit(reply.headers, ask.stream):
-            raise UpstreamRefused(upstream=upstream.name, upstream_status=200, problem=problem)
-        return reply
-
-    def _asking(self, reply: Reply) -> None:
         self.reply = reply
-        if self.interruption is not None:  # while a connection was made
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before the next try. Raises: what interrupts it."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait((self._waiting,), timeout=seconds)
+        finally:
+            self._waiting = None
+        if self.interruption is not None:
             raise self.interruption
 
     # --- 6, 7, 8: a stream ----------------------------------------------------------------------------
@@ -313,7 +322,7 @@ class Exchange:
         assert admitted is not None
         app = admitted.app
         label = self.label()
-        answer = self.dialect.read_stream(ask, dialect=self.way, label=label, allow_opaque=app.allow_opaque)
+        answer = self.dialect.read_stream(ask, dialect=self.target.way, label=label, allow_opaque=app.allow_opaque)
         reviewer = self.compiled.reviewers[admitted.service.policy]
         gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
         machine = stream.Relay(
@@ -341,10 +350,10 @@ class Exchange:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
             ending = await stream.relay(machine, reply, call, overdue)
             if answer.failed:
-                raise UpstreamRefused(upstream=grant.upstream, upstream_status=200, problem=answer.failed)
+                raise UpstreamRefused(upstream=self.target.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:
                 problem = Said("it ended in the middle of its answer", "回答到一半即结束")
-                raise UpstreamUnavailable(upstream=grant.upstream, problem=problem)
+                raise UpstreamUnavailable(upstream=self.target.upstream, problem=problem)
             if not answer.done:  # all was said, only the last event wasn't
                 ending = answer.stop(finish=answer.finish, replacement="", details=label)
         except stream.Stopped as stop:
@@ -394,7 +403,7 @@ class Exchange:
             return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, ending
         upstream = isinstance(error, UpstreamError)
         if upstream:
-            self.gateway.counts.upstream_errors[self.grant.upstream] += 1
+            self.gateway.counts.upstream_errors[self.target.upstream] += 1
         ending = answer.fault(error, exchange=self.id, language=self.language)
         return ("upstream_error" if upstream else "our_error"), error.code, ending
 
@@ -431,18 +440,7 @@ MEDIA = {
     "file": Said("file", "文件"),
 }
 """Kinds of media, for people."""
-_FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
-
-
-def _unfit(headers: dict[str, str], stream: bool) -> str:
-    """Why an answer can't be read as what was asked for, "" where it can."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", ""):
-        return Said("its answer is compressed, although that was declined", "其回答经过压缩，而请求已声明不接受压缩")
-    if stream and headers.get("content-type", "").strip().lower().startswith("application/json"):
-        return Said("its answer is whole, although a stream was asked for", "请求的是流式回答，返回的却是整段回答")
-    return ""
 
 
 def _answer_name(reviewer: Any, judged: Judged) -> str:

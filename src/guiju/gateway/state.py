@@ -6,17 +6,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from guiju import clock
 from guiju.config import Config
-from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended, UpstreamRefused
+from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.entropy import Entropy
 from guiju.gateway.tasks import spawn
 from guiju.gateway.telemetry import Counts
-from guiju.gateway.upstream import Reply
 from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries
@@ -24,14 +22,9 @@ from guiju.ledger.seal import pseudonym
 from guiju.review.judge import combine
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Verdict
-from guiju.wire import faults
-from guiju.wire.strings import UNREADABLE
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
-
-_UPSTREAM_STATUS = {401: 502, 403: 502, 404: 502, 407: 502}
-"""An upstream that doesn't take *our* key is no fault of the caller's."""
 
 
 class Gateway:
@@ -143,21 +136,6 @@ class Gateway:
         for code, count in counted.items():
             entry = entries.Rejected(at_ms=clock.epoch_ms(), exchange="", code=code, count=count)
             self.journal.append(entry).add_done_callback(_seen)
-
-    async def refused_by_upstream(self, reply: Reply, upstream: str) -> None:
-        """An upstream's error as ours.
-
-        Raises: UpstreamRefused, always.
-        """
-        body = await reply.read_all(65_536)
-        try:
-            found = msgspec.json.decode(body)
-        except UNREADABLE:
-            found = None
-        error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=faults.kind_of(found))
-        status = reply.status if 400 <= reply.status < 500 else 502
-        error.status = _UPSTREAM_STATUS.get(reply.status, status)  # type: ignore[misc]
-        raise error
 
 
 def _seen(future: asyncio.Future[None]) -> None:

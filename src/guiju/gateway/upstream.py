@@ -10,18 +10,32 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httptools
 
+from guiju import clock
 from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from guiju.gateway.breaker import Breaker
 
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
 
 _KEPT = 256
 """Connections to one upstream that wait for the next request."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds that a `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3); 0 where none can be read."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 class Stale(Exception):
@@ -292,6 +306,7 @@ class Pool:
             **headers,
         }
         self._fields = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
+        self.breaker = Breaker()
         self.errors = 0
         """Failures since the last success."""
         self.last_error: dict[str, str] = {}
@@ -321,6 +336,7 @@ class Pool:
         more = own + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
         head = f"{method} {self._base}{path} HTTP/1.1\r\n{more}content-length: {len(body)}\r\n\r\n".encode("latin-1")
         since = self.loop.time()
+        self.breaker.begin(since)
         try:
             while True:
                 reply = await self._reserve()
@@ -335,13 +351,35 @@ class Pool:
                     reply.close()
                     raise
         except UpstreamError as error:
+            self.breaker.failed(self.loop.time())
             self.errors += 1
             self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
             raise
-        self.ok += 1
-        self.errors = 0
+        except BaseException:
+            self.breaker.abandoned()
+            raise
+        self._began_to_answer(reply)
         self.latency_ms = (self.loop.time() - since) * 1000
         return reply
+
+    def _began_to_answer(self, reply: Reply) -> None:
+        now = self.loop.time()
+        if reply.status >= 500:
+            self.breaker.failed(now)
+            self.errors += 1
+            said = Said("it answered {status}", "它返回 {status}", status=reply.status)
+            self.last_error = {"zh": said.zh, "en": str(said)}
+            return
+        if reply.status == 429 and (seconds := retry_after(reply.headers)):
+            self.breaker.rest(now, seconds)
+        else:
+            self.breaker.succeeded()
+        self.ok += 1
+        self.errors = 0
+
+    def wait(self) -> float:
+        """Seconds until this upstream may be asked; 0 is now."""
+        return self.breaker.wait(self.loop.time())
 
     async def _reserve(self) -> Reply:
         """A connection of ours alone, kept or new, and the slot that it holds until `_end`."""

@@ -26,7 +26,9 @@ async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
     grant, admitted = exchange.grant, exchange.admitted
     assert admitted is not None
     body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
-    answer = exchange.dialect.read_answer(body, ask, dialect=exchange.way, allow_opaque=admitted.app.allow_opaque)
+    answer = exchange.dialect.read_answer(
+        body, ask, dialect=exchange.target.way, allow_opaque=admitted.app.allow_opaque
+    )
     verdicts = await texts.review(exchange, answer.segments, "output")
     verdict = combine(verdicts)
     exchange.count(verdict.judged, "output")

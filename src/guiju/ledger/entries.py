@@ -163,6 +163,10 @@ class Closed(_Entry, frozen=True, kw_only=True, tag="exchange.closed", omit_defa
     first_byte_ms: int = 0
     """From request to the upstream's first byte."""
     total_ms: int = 0
+    upstream: str = ""
+    """Which was asked last, where it took more than one try; else the one that `opened` names."""
+    attempts: int = 0
+    """How many tries it took, where more than one."""
     queue: bool = False
     """An item for a person was opened."""
     commitment: str = ""

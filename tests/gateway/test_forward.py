@@ -1,0 +1,142 @@
+"""Another try before the first byte of an answer: where, when, and never after it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guiju.gateway.breaker import FAILURES
+from guiju.gateway.forward import unfit
+from guiju.gateway.upstream import retry_after
+from inside import CUT, JSON, Inside, body_of, status_of
+
+CHAT = "/v1/chat/completions"
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+def whole(content: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    return JSON + json.dumps({"choices": [choice]}).encode()
+
+
+def refused(status: int, *fields: str) -> bytes:
+    body = b'{"error": {"message": "no", "type": "server_error"}}'
+    head = "\r\n".join(
+        (f"HTTP/1.1 {status} X", "content-type: application/json", f"content-length: {len(body)}", *fields)
+    )
+    return head.encode() + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Inside]:
+    """Two upstreams of one model, the second where the first can't."""
+    running = Inside(tmp_path)
+    running.spare = [whole("from the spare one")]
+    with running:
+        yield running
+
+
+def said(answer: bytes) -> str:
+    return json.loads(body_of(answer))["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        [CUT],
+        [refused(500)],
+        [refused(503)],
+        [refused(429)],
+        [refused(529)],
+        [b"garbage\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\n", CUT],
+    ],
+    ids=["cut", "500", "503", "429", "529", "garbage", "half a head"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_another_upstream_answers_where_the_first_cannot(pair: Inside, first: list, stream: bool):
+    pair.says = first
+    if stream:
+        piece = {"choices": [{"index": 0, "delta": {"content": "from the spare one"}, "finish_reason": "stop"}]}
+        pair.spare = [
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n",
+            b"data: " + json.dumps(piece).encode() + b"\n\n",
+            b"data: [DONE]\n\n",
+        ]
+    answer = pair.ask(CHAT, model="openai", messages=MESSAGES, stream=stream)
+    assert status_of(answer) == 200
+    assert b"from the spare one" in answer
+    assert (len(pair.asked), len(pair.spare_asked)) == (1, 1)
+    assert json.loads(body_of(pair.spare_asked[0]))["model"] == "other"
+    opened, closed = pair.entries[-2:]
+    assert (opened.upstream, closed.upstream, closed.attempts, closed.outcome) == ("openai", "spare", 2, "served")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_is_wrong_with_the_request_is_not_asked_elsewhere(pair: Inside, status: int):
+    pair.says = [refused(status)]
+    assert status_of(pair.ask(CHAT, model="openai", messages=MESSAGES)) in (status, 502)
+    assert pair.spare_asked == []
+
+
+def test_after_the_first_byte_nothing_is_tried_again(pair: Inside):
+    pair.says = [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{", CUT]
+    answer = pair.ask(CHAT, model="openai", messages=MESSAGES)
+    assert status_of(answer) == 502
+    assert pair.spare_asked == []
+
+
+def test_alone_it_is_asked_again_as_often_as_the_setting_says(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        running.says = [CUT]
+        assert status_of(running.ask(CHAT, model="openai", messages=MESSAGES)) == 502
+        assert len(running.asked) == running.gateway.config["gateway.attempts"] == 3
+        assert (running.entries[-1].attempts, running.entries[-1].outcome) == (3, "upstream_error")
+
+
+def test_retry_after_is_waited_for_or_told(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        running.says = [refused(429, "retry-after: 1")]
+        began = time.monotonic()
+        answer = running.ask(CHAT, model="openai", messages=MESSAGES)
+        assert time.monotonic() - began >= 2  # twice asked to wait a second
+        assert (status_of(answer), len(running.asked)) == (429, 3)
+        running.asked.clear()
+        running.says = [refused(429, "retry-after: 120")]
+        answer = running.ask(CHAT, model="openai", messages=MESSAGES)
+        assert (status_of(answer), len(running.asked)) == (429, 1)
+        assert b"\r\nretry-after: 120\r\n" in answer
+
+
+def test_one_that_keeps_failing_is_left_alone_until_it_is_back(pair: Inside):
+    pair.says = [CUT]
+    for _ in range(FAILURES):
+        pair.ask(CHAT, model="openai", messages=MESSAGES)
+    assert len(pair.asked) == FAILURES
+    breaker = pair.gateway.current().pools["openai"].breaker
+    assert breaker.state(time.monotonic()) == "open"
+    assert said(pair.ask(CHAT, model="openai", messages=MESSAGES)) == "from the spare one"
+    assert len(pair.asked) == FAILURES
+    assert pair.entries[-2].upstream == "spare"
+    breaker._until = 0.001  # its pause is over
+    pair.says = [whole("well again")]
+    assert said(pair.ask(CHAT, model="openai", messages=MESSAGES)) == "well again"
+    assert breaker.state(time.monotonic()) == "closed"
+
+
+def test_retry_after_is_read_in_both_forms():
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}) > 1e9
+    for none in ("", "-3", "soon", "٣"):
+        assert retry_after({"retry-after": none}) == 0
+
+
+def test_an_answer_in_another_form_than_asked_is_named():
+    assert unfit({"content-encoding": "gzip"}, stream=False)
+    assert unfit({"content-type": "application/json; charset=utf-8"}, stream=True)
+    assert not unfit({"content-type": "text/event-stream", "content-encoding": "identity"}, stream=True)

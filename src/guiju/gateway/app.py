@@ -10,7 +10,7 @@ import msgspec
 
 from guiju import clock, plugins
 from guiju.errors import GuijuError, OurError, UnknownModel, UnknownPath, UpstreamError, WrongMethod
-from guiju.gateway import admission, ids, telemetry
+from guiju.gateway import admission, away, ids, telemetry
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.state import Gateway
@@ -29,6 +29,7 @@ _HOP = frozenset(
 _API = ("/v1/", "/api/")
 _METHODS = {"/v1/models": "GET, HEAD", "/v1/moderations": "POST"}
 """Of surfaces without a dialect; a dialect's paths take POST."""
+_READS = ("GET", "HEAD")
 _MODEL = "/v1/models/"
 _SHAPES = {False: faults.openai, True: faults.anthropic}
 
@@ -107,7 +108,7 @@ class App:
             await self._moderations(call)
         elif path.startswith(_API) or path.startswith("/_internal"):
             raise UnknownPath(method=call.method, path=path)
-        elif path == "/" and call.method in ("GET", "HEAD") and "text/html" not in call.headers.get("accept", ""):
+        elif path == "/" and call.method in _READS and not _browses(call):
             call.answer(200, b"Guiju is running", [], "text/plain; charset=utf-8")
         else:
             await self._control_page(call)
@@ -165,7 +166,18 @@ class App:
     # --- pages ----------------------------------------------------------------------------------------
 
     async def _control_page(self, call: Call) -> None:
-        """Everything that is no API belongs to control."""
+        """Everything that is no API belongs to control; while it is away a browser gets a page that says so."""
+        try:
+            await self._from_control(call)
+        except UpstreamError:
+            if not _browses(call):
+                raise
+            language = language_of(call.headers.get("accept-language", ""), "", "zh")
+            page = away.page(language, serving=self._gateway.ready, sent=call.method not in _READS)
+            call.answer(503, page, list(away.HEADERS), "text/html; charset=utf-8")
+
+    async def _from_control(self, call: Call) -> None:
+        """Control's answer. Raises: UpstreamError, before any byte of it."""
         headers = {k: v for k, v in call.headers.items() if k not in _HOP}
         headers["host"] = call.headers.get("host", "localhost")
         headers["x-forwarded-for"] = call.peer
@@ -191,6 +203,11 @@ class App:
             call.abort()
         finally:
             reply.release()
+
+
+def _browses(call: Call) -> bool:
+    """Whether it asks for a page: a browser that opens an address does, a script's fetch and a program don't."""
+    return "text/html" in call.headers.get("accept", "")
 
 
 __all__ = ["App", "ClientLeft"]

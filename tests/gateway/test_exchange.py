@@ -308,6 +308,10 @@ class TestWhileItRuns:
         said = b"".join(piece for _, piece in heard)
         assert said.count(b"[DONE]") == 4
         assert (b"service_suspended" if how == "suspend" else b"key_revoked") in said
+        assert (
+            b"service has been suspended" if how == "suspend" else b"key that was used here has been revoked"
+        ) in said
+        assert said.count(b'"objection":"http') >= 4
 
     def test_a_large_lexicon_acts_within_a_second_on_every_worker_and_no_stream_stalls(
         self, guiju: Whole, upstream: Upstream, tmp_path: Path

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from guiju import plugins
+from guiju.errors import KeyRevoked, ServiceSuspended
 from guiju.review import explain, load
 from guiju.review.judge import Reviewer
 from guiju.review.lexicon import encode_terms
@@ -94,9 +95,15 @@ def test_the_operator_sees_no_text_unless_it_is_handed_in(reviewer: Reviewer):
         assert "制毒" not in "".join(explain.verdict_for_operator(verdict, load.taxonomy(), language))
 
 
-def test_a_suspended_service_says_so():
-    assert EXCHANGE in explain.suspended_text(EXCHANGE, "zh")
-    assert "suspended" in explain.suspended_text(EXCHANGE, "en")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ServiceSuspended, {"zh": "本服务已暂停", "en": "suspended"}), (KeyRevoked, {"zh": "密钥已被吊销", "en": "key"})],
+)
+def test_what_ends_a_running_answer_says_what_was_decided_and_where_to_object(error: type, words: dict[str, str]):
+    for language, word in words.items():
+        told = explain.interrupted_text(error.code, exchange=EXCHANGE, base_url="https://x.test/", language=language)
+        assert word in told
+        assert f"https://x.test/objections/{EXCHANGE}/" in told
 
 
 @pytest.mark.parametrize(

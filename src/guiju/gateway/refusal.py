@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guiju.errors import Blocked, GuijuError
-from guiju.review.explain import objection_url, reasons, refusal_text, suspended_text
+from guiju.errors import Blocked, KeyRevoked, PolicyError
+from guiju.review.explain import interrupted_text, objection_url, reasons, refusal_text
 from guiju.review.taxonomy import Taxonomy
 from guiju.snapshot import Provider
 from guiju.types import Verdict
@@ -42,6 +42,8 @@ class Speaker:
         """The refusal as an error."""
         return Blocked(reason=self.text(verdict, begun=False))
 
-    def interrupted(self, error: GuijuError) -> tuple[str, Json]:
+    def interrupted(self, error: PolicyError | KeyRevoked) -> tuple[str, Json]:
         """What ends a running answer when its service is suspended or its key revoked: text and details."""
-        return suspended_text(self._exchange, self.language), {"action": "stop", "code": error.code}
+        text = interrupted_text(error.code, exchange=self._exchange, base_url=self._base_url, language=self.language)
+        objection = objection_url(self._base_url, self._exchange)
+        return text, {"action": "stop", "code": error.code, "objection": objection}

@@ -44,9 +44,17 @@ _HELP = {
     "Please also tell someone you trust.\n"
     "(Not answered, since it touches on “{name}”. {basis}Number {exchange}; if you disagree: {objection})",
 }
-_SUSPENDED = {
-    "zh": "（本服务已暂停，回答到此中止。编号 {exchange}）",
-    "en": "(This service has been suspended; the answer ends here. Number {exchange})",
+_INTERRUPTED = {
+    "service_suspended": {
+        "zh": "（本服务已暂停，回答到此中止。如有异议，请访问 {objection} 提出，编号 {exchange}。）",
+        "en": "(This service has been suspended; the answer ends here. If you disagree, say so at {objection}, "
+        "number {exchange}.)",
+    },
+    "key_revoked": {
+        "zh": "（调用本服务的密钥已被吊销，回答到此中止。如有异议，请访问 {objection} 提出，编号 {exchange}。）",
+        "en": "(The key that was used here has been revoked; the answer ends here. If you disagree, say so at "
+        "{objection}, number {exchange}.)",
+    },
 }
 _WHY = {
     "called a key; letters, digits and high entropy": "被称作密钥；含字母和数字，熵值高",
@@ -138,9 +146,9 @@ def refusal_text(
     return (_CUT if begun else _REFUSAL)[language].format(**holes)
 
 
-def suspended_text(exchange: str, language: str) -> str:
-    """What ends a running answer when its service is suspended or its key revoked."""
-    return _SUSPENDED[language].format(exchange=exchange)
+def interrupted_text(code: str, *, exchange: str, base_url: str, language: str) -> str:
+    """What ends a running answer when its service is suspended or its key revoked: by the error's code."""
+    return _INTERRUPTED[code][language].format(exchange=exchange, objection=objection_url(base_url, exchange))
 
 
 def reasons(verdict: Verdict, taxonomy: Taxonomy, language: str) -> dict[str, str]:

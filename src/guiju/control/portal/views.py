@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from guiju import plugins
 from guiju.config import EMBEDDED_MODEL
 from guiju.control.portal.actions import TooMuch, keep_feedback
+from guiju.control.portal.endings import ENDINGS
 from guiju.control.records import queries
 from guiju.control.services.models import App, Provider
 
@@ -109,7 +110,7 @@ def about(request):
 
 
 def objection(request, exchange):
-    """Why something was refused, as far as anybody may know, and a way to say that it was wrong."""
+    """What became of an exchange, as far as anybody may know, and a way to say that a decision about it was wrong."""
     row = queries.exchange(exchange, patience=PATIENCE)
     words = request.POST.get("words", "").strip()[:MOST_WORDS]
     sent = problem = False
@@ -121,13 +122,26 @@ def objection(request, exchange):
             problem = True
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     taxonomy = plugins.taxonomy()
-    classes = []
-    if row is not None and row.action != "allow":
-        acted = list(row.classes.split())
-        classes = [{"name": taxonomy.name(c, language), "basis": taxonomy.basis(c, language)} for c in acted]
+    acted = row is not None and row.action != "allow" and not row.observe  # an observed finding did nothing
+    ending = ENDINGS.get(row.outcome) if row is not None else None
+    if acted and (row.action != "mask" or row.outcome in ("served", "masked")):
+        ending = None  # the verdict is what became of it
+    classes = row.classes.split() if acted else []
+    refused = acted and row.action != "mask"
     return render(
         request,
         "portal/objection.html",
-        {"row": row, "exchange": exchange, "classes": classes, "sent": sent, "words": words, "problem": problem},
+        {
+            "row": row,
+            "exchange": exchange,
+            "heading": _("Why was this refused?") if refused else _("What became of this question"),
+            "acted": acted,
+            "ending": ending,
+            "classes": [{"name": taxonomy.name(c, language), "basis": taxonomy.basis(c, language)} for c in classes],
+            "objectionable": acted or (ending is not None and ending.decided),
+            "sent": sent,
+            "words": words,
+            "problem": problem,
+        },
         status=200 if row else 404,
     )

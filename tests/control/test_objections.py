@@ -1,0 +1,118 @@
+"""The page of an exchange's number: it says what became of it, takes objections to decisions, and names nothing else."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+import pytest
+from django.test import Client
+
+from guiju import clock
+from guiju.control.people.roles import AUDITOR
+from guiju.control.portal import views
+from guiju.control.portal.endings import ENDINGS
+from guiju.control.records import actions as records
+from guiju.control.records import queries
+from guiju.control.records.models import Entry, Exchange
+from guiju.control.services.models import Service
+from guiju.ledger import entries
+from guiju.types import Action
+
+pytestmark = pytest.mark.django_db
+ID = "ex_01M87Z000000000000000000Z1"
+NOTHING = {"zh-hans": "这里没有内容被拒答", "en": "Nothing was refused here"}
+FORM = 'name="words"'
+REFUSALS = {"refused", "blocked", "input_refused", "input_blocked"}
+TELLS = {
+    "suspended": ("被暂停", "was suspended"),
+    "revoked": ("被吊销", "was revoked"),
+    "upstream_error": ("模型没有作答", "The model gave no answer"),
+    "our_error": ("服务自身出错", "The service itself failed"),
+    "interrupted": ("服务自身出错", "The service itself failed"),
+    "client_left": ("提问一方关闭了连接", "closed from the asking side"),
+    "": ("仍在回答中", "still being answered"),
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "PATIENCE", 0.0)
+
+
+def ended(outcome: str, *, action: Action = Action.ALLOW, **more: object) -> None:
+    """An exchange in the ledger that ended so; "" where it runs."""
+    known = {"app": "an-app", "service": "a-service", "key": "a-key", "upstream": "an-upstream", "model": "a-model"}
+    opened = entries.Opened(at_ms=clock.epoch_ms(), exchange=ID, action=action, **known, **more)  # type: ignore[arg-type]
+    closed = entries.Closed(at_ms=clock.epoch_ms(), exchange=ID, outcome=outcome, code="a_code")  # type: ignore[arg-type]
+    told = [opened, closed] if outcome else [opened]
+    records.append([records.Item(entries.encode(entry)) for entry in told])
+
+
+def page(language: str = "zh-hans") -> str:
+    answer = Client().get(f"/objections/{ID}/", headers={"accept-language": language})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_every_outcome_is_a_refusal_or_has_its_words():
+    outcomes = set(get_args(get_type_hints(entries.Closed)["outcome"]))
+    assert outcomes | {""} == REFUSALS | set(ENDINGS)
+    assert set(ENDINGS) - {"served", "masked"} == set(TELLS)
+
+
+@pytest.mark.parametrize(("language", "at"), [("zh-hans", 0), ("en", 1)])
+@pytest.mark.parametrize("outcome", TELLS)
+def test_it_says_what_became_of_the_exchange(outcome: str, language: str, at: int):
+    ended(outcome)
+    told = page(language)
+    assert TELLS[outcome][at] in told
+    assert NOTHING[language] not in told
+    assert (FORM in told) == (outcome in ("suspended", "revoked"))
+
+
+@pytest.mark.parametrize("language", NOTHING)
+def test_what_was_served_was_not_refused(language: str):
+    ended("served")
+    told = page(language)
+    assert NOTHING[language] in told
+    assert FORM not in told
+
+
+@pytest.mark.parametrize("outcome", [*TELLS, "served", "input_refused"])
+def test_an_outsider_learns_no_name_no_code_and_no_reason(outcome: str):
+    Service.objects.update(state="suspended", state_reason="a-reason")
+    ended(outcome)
+    for language in NOTHING:
+        told = page(language)
+        for secret in ("an-app", "a-service", "a-key", "an-upstream", "a-model", "a_code", "a-reason"):
+            assert secret not in told
+
+
+@pytest.mark.parametrize("action", [Action.MASK, Action.REFUSE])
+def test_a_verdict_keeps_its_class_and_its_form(action: Action):
+    ended("upstream_error" if action is Action.MASK else "input_refused", action=action)
+    told = page("en")
+    assert (TELLS["upstream_error"][1] in told) == (action is Action.MASK)
+    assert FORM in told
+    assert "Which words led to it is not told" in told
+
+
+def test_a_finding_that_was_only_observed_refused_nothing():
+    ended("served", action=Action.REFUSE, observe=True)
+    told = page("en")
+    assert NOTHING["en"] in told
+    assert FORM not in told
+    assert "Which words" not in told
+
+
+def test_an_objection_to_a_suspension_is_kept_and_found(client_of):
+    ended("suspended")
+    answer = Client().post(f"/objections/{ID}/", {"words": "不应暂停"}, headers={"accept-language": "zh-hans"})
+    assert "已随该记录保存" in answer.content.decode()
+    assert FORM not in answer.content.decode()
+    kept = entries.decode(bytes(Entry.objects.get(kind="exchange.feedback").body))
+    assert (kept.exchange, kept.thumb, kept.reason) == (ID, "down", "refused_wrongly")
+    assert [row.pk for row in queries.search(people="feedback")[0]] == [ID]
+    read = client_of(AUDITOR).post(f"/console/exchanges/{ID}/contents/", {"reason": "an inspection"})
+    assert "不应暂停" in read.content.decode()
+    assert Exchange.objects.get(pk=ID).outcome == "suspended"

@@ -145,6 +145,17 @@ def test_an_upstream_that_breaks_off_is_told_and_recorded(inside: Inside, path: 
     assert inside.closed().outcome == "upstream_error"
 
 
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+def test_what_a_model_said_before_it_broke_off_is_labelled(tmp_path: Path, path: str):
+    with Inside(tmp_path, app={"notice": "end"}) as running:
+        running.says = [SSE, chunk({"content": "好的。"}), 0.05, b'data: {"error": {"message": "m"}}\n\n']
+        heard = body_of(running.ask(path, stream=True, messages=[{"role": "user", "content": "你好"}])).decode()
+        closed = running.closed()
+    assert heard.count("以上内容由人工智能生成") == 1
+    assert heard.index("好的。") < heard.index("以上内容由人工智能生成") < heard.index("upstream_refused")
+    assert [(i.kind, i.offset) for i in closed.insertions] == [("notice", 3)]
+
+
 def test_a_stream_without_its_last_event_is_whole_once_its_reason_was_given(inside: Inside):
     inside.says = [SSE, chunk({"content": "好的。"}), chunk({}, "stop")]
     assert body_of(inside.ask(stream=True)).endswith(DONE)

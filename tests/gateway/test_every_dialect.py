@@ -133,6 +133,23 @@ def test_the_notice_stands_in_what_the_answer_says_and_nowhere_else(door: tuple[
         assert all(any(words in text for words in says | may) for text in bare)
 
 
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_the_notice_stands_in_an_answer_that_is_cut_too(door: tuple[Dialect, str], place: str):
+    words_of_it = (notice.beginning if place == "begin" else notice.end)("zh")
+    cut = 0
+    for seed in range(60):
+        text = speech(*door, random.Random(seed), ["term"])
+        raw, stopped = served(*door, [text.raw], place)
+        says = {c: words for c, words in text.joined.items() if c.endswith((".content", ".text"))}
+        for words in heard(raw).values():
+            bare = words.replace("不予提供", "").replace(words_of_it, "", 1)
+            if stopped and bare and any(said.startswith(bare) for said in says.values()):
+                cut += 1
+                assert words_of_it in words
+                assert words.index(words_of_it) == (0 if place == "begin" else len(bare))
+    assert cut
+
+
 def test_the_label_says_that_something_was_masked(door: tuple[Dialect, str]):
     for seed in range(40):
         text = speech(*door, random.Random(seed), ["mobile"])

@@ -245,6 +245,10 @@ def test_a_stop_says_why_and_closes_what_is_open(door):
     assert list(stream.feed(ENDED[upstream])) == []
     said = [e["guiju"] for e in upstream_text.events(out) if "guiju" in e]
     assert {"action": "refuse"} in said
+    for event in upstream_text.events(out):  # whose words these are can be told from the event that brings them
+        text = json.dumps(event, ensure_ascii=False)
+        assert ("以下内容不予提供" in text) <= (event.get("guiju") == {"action": "refuse"})
+        assert ("begun" in text) <= (event.get("guiju") != {"action": "refuse"})
 
 
 def test_a_failure_in_mid_stream_is_the_dialects_own_error(door):

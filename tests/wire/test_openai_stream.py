@@ -477,7 +477,7 @@ def test_a_stop_ends_every_choice_that_is_open():
         (1, "不", None), (1, None, "content_filter"), (2, "不", None), (2, None, "content_filter"),
     ]  # fmt: skip
     assert {e["id"] for e in events(out) + found} == {"chatcmpl-1"}
-    assert [e.get("guiju") for e in found] == [None, {"action": "refuse"}] * 2
+    assert [e.get("guiju") for e in found] == [{"action": "refuse"}] * 4
     assert ending.endswith(DONE)
 
 

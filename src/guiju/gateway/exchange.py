@@ -367,7 +367,7 @@ class Exchange:
         except ClientLeft:
             raise
         except Exception as problem:
-            outcome, code, ending = self._broken(self._error(problem), answer)
+            outcome, code, ending = self._broken(self._error(problem), answer, machine.sign())
         finally:
             counts.active -= 1
             self.count(machine.judged, "output")
@@ -395,17 +395,17 @@ class Exchange:
             }
         )
 
-    def _broken(self, error: GuijuError, answer: Any) -> tuple[str, str, bytes]:
-        """A failure in mid-stream: outcome, code and the dialect's ending."""
+    def _broken(self, error: GuijuError, answer: Any, notice: bytes) -> tuple[str, str, bytes]:
+        """A failure in mid-stream: outcome, code, and the dialect's ending after the notice on what was said."""
         if self.interruption is not None:
             text, details = self.speaker.interrupted(self.interruption)
             ending = answer.stop(finish=self.app.finish_reason, replacement=text, details=self.label() | details)
-            return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, ending
+            return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, notice + ending
         upstream = isinstance(error, UpstreamError)
         if upstream:
             self.gateway.counts.upstream_errors[self.target.upstream] += 1
         ending = answer.fault(error, exchange=self.id, language=self.language)
-        return ("upstream_error" if upstream else "our_error"), error.code, ending
+        return ("upstream_error" if upstream else "our_error"), error.code, notice + ending
 
     # --- small things -----------------------------------------------------------------------------------
 

@@ -144,11 +144,21 @@ class Relay:
         self._finish(("",), {}, out)
         return b"".join(out)
 
+    def sign(self) -> bytes:
+        """The answer is cut here: the notice that would have stood at its end, after what was said of it."""
+        out: list[bytes] = []
+        for channel in sorted(self._noticed) if self._end else ():
+            self.notices.append((channel, self.gates[channel].delivered, len(self._end)))
+            out.append(self.answer.more(channel, self._deliver(channel, self._end)))
+        self._noticed.clear()
+        return b"".join(out)
+
     def _stop(self, gate: Holdback, released: dict[str, str], out: list[bytes]) -> None:
-        """What was safe leaves; then nothing more."""
+        """What was safe leaves, and its notice; then nothing more."""
         for channel, piece in released.items():
             if piece and channel in self.gates:
                 out.append(self.answer.more(channel, self._deliver(channel, piece)))
+        out.append(self.sign())
         assert gate.stopped is not None
         raise Stopped(gate.stopped, b"".join(out))
 

@@ -303,7 +303,8 @@ class MessagesStream:
             block = {"type": "text", "text": ""}
             delta = {"type": "text_delta", "text": replacement}
             out += self.event({"type": "content_block_start", "index": index, "content_block": block})
-            out += self.event({"type": "content_block_delta", "index": index, "delta": delta})
+            said = {"type": "content_block_delta", "index": index, "delta": delta, "guiju": details}
+            out += self.event(said)
             out += self.event({"type": "content_block_stop", "index": index})
         self.finish = {"content_filter": "refusal", "stop": "end_turn"}.get(finish, finish)
         usage = {"output_tokens": self.usage.output_tokens if self.usage else 0}

@@ -118,7 +118,8 @@ class AnswerStream(Protocol):
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
         """Everything that makes the stream end properly after a stop: open tool calls or blocks closed, replacement
         text where the dialect has a place for it (never inside arguments), finish reason, usage, closing event.
-        `details` is the `guiju` object from here on: it says why."""
+        `details` is the `guiju` object from here on: it says why, and stands in the event of the replacement text too, so
+        that our words can be told from the model's."""
         ...
 
     def fault(self, error: GuijuError, *, exchange: str, language: str) -> bytes:

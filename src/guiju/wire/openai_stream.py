@@ -445,7 +445,7 @@ class ChatStream:
             if replacement:
                 delta = {"role": "assistant", "content": replacement}
                 choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
-                out += self._event(self._chunk([choice]), label=False)
+                out += self._event(self._chunk([choice]), label=True)
             choice = {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish}
             out += self._event(self._chunk([choice]), label=True)
         self.finish = finish

@@ -65,22 +65,27 @@ function remove(conversation) {
   };
   say(words.deleted, " ", make("button", { type: "button", class: "quiet", on: undo }, words.undo));
 }
+// What the model said carries the AI mark; a sentence of the service's own stands apart from it and carries none.
 function article(turn) {
   const mine = turn.role === "user";
-  const who = mine ? words.you : turn.problem && !turn.text ? words.service : words.ai;
-  const said = make("div", { class: "said" });
-  if (mine) said.append(turn.text);
-  else said.append(markdown(turn.text));
-  const node = make(
-    "article",
-    { class: `turn ${turn.role}${turn.refused ? " refused" : ""}`, "aria-label": who },
-    make("div", { class: "who", "aria-hidden": "true" }, who),
-    ...(turn.text || turn.open ? [said] : []),
-    ...(turn.problem ? [make("p", { class: "banner" }, `${words.failed} ${turn.problem}`)] : []),
-    ...(turn.stopped ? [make("p", { class: "soft" }, words.stopped)] : []),
-  );
-  if (turn.open) said.classList.add("cursor");
-  else node.append(tools(turn));
+  const generated = turn.text || (turn.open && !turn.notice);
+  const who = mine ? words.you : generated ? words.ai : words.notice;
+  const by = (name) => make("div", { class: "who", "aria-hidden": "true" }, name);
+  const node = make("article", { class: `turn ${turn.role}${turn.refused ? " refused" : ""}`, "aria-label": who }, by(who));
+  if (generated) {
+    const said = make("div", { class: "said" }, mine ? turn.text : markdown(turn.text));
+    if (turn.open && !turn.notice) said.classList.add("cursor");
+    node.append(said);
+  }
+  const own = [];
+  if (turn.notice) own.push(make("div", { class: "said" }, markdown(turn.notice)));
+  if (turn.problem) own.push(make("p", { class: "banner" }, `${words.failed} ${turn.problem}`));
+  if (own.length) {
+    if (generated) own.unshift(by(words.notice));
+    node.append(make("div", { class: "notice", role: "note", "aria-label": words.notice }, ...own));
+  }
+  if (turn.stopped) node.append(make("p", { class: "soft" }, words.stopped));
+  if (!turn.open) node.append(tools(turn));
   nodes.set(turn, node);
   return node;
 }
@@ -93,21 +98,24 @@ function tools(turn) {
   const add = (text, act, more = {}) =>
     bar.append(make("button", { type: "button", class: "quiet", on: act, ...more }, text));
   const last = turn === current.turns.at(-1);
-  if (turn.text && turn.role === "assistant") add(words.copy, () => copy(turn));
+  if (turn.role === "assistant" && (turn.text || turn.notice)) add(words.copy, () => copy(turn));
   if (last && !running.has(current)) add(words.retry, retry);
-  if (turn.exchange && turn.text) {
+  if (turn.exchange && (turn.text || turn.notice)) {
     const given = turn.thumb;
     add(words.up, () => judge(turn, { thumb: "up", reason: "good" }), { "aria-pressed": given === "up" });
     add(words.down, () => reasons(turn), { "aria-pressed": given === "down" });
   }
-  if (turn.refused && turn.exchange)
-    bar.append(make("a", { class: "button quiet", href: `/objections/${turn.exchange}/` }, words.why));
+  if ((turn.refused || turn.notice) && turn.exchange) {
+    const why = turn.refused ? words.why : words.became;
+    bar.append(make("a", { class: "button quiet", href: `/objections/${turn.exchange}/` }, why));
+  }
   return bar;
 }
 async function copy(turn) {
   try {
-    await navigator.clipboard.writeText(`${turn.text}\n\n${words.label}`);
-    say(words.copied);
+    const generated = turn.text ? [turn.text, words.label] : [];
+    await navigator.clipboard.writeText([...generated, ...(turn.notice ? [turn.notice] : [])].join("\n\n"));
+    say(turn.text ? words.copied : words.copiednotice);
   } catch {
     say(words.nocopy); // a page without TLS on another machine's name may not
   }
@@ -214,14 +222,19 @@ async function answer(conversation) {
     turn.exchange = reply.headers.get("x-guiju-exchange") || "";
     await read(reply.body, (chunk) => {
       if (chunk.error) throw new Failed(chunk.error.message);
-      const choice = chunk.choices?.[0];
-      if (choice?.delta?.content) {
-        turn.text += choice.delta.content;
-        paint();
+      const said = chunk.choices?.[0]?.delta?.content || "";
+      const action = chunk.guiju?.action;
+      if (!action || action === "mask") {
+        turn.text += said;
+        if (said) paint();
+        return;
       }
-      if (choice?.finish_reason === "content_filter") turn.refused = chunk.guiju?.action !== "stop";
+      // From here on the service speaks and not the model: it refuses, or was stopped.
+      turn.refused = action !== "stop";
+      turn.notice = (turn.notice || "") + said;
     });
-    say(words.done);
+    if (turn.refused) turn.notice ||= words.ended; // an app may be set to say no more than that
+    say(turn.notice ? "" : words.done);
   } catch (problem) {
     if (problem.name === "AbortError" || turn.stopped) turn.stopped = true;
     else {
@@ -234,7 +247,8 @@ async function answer(conversation) {
   delete turn.open;
   running.delete(conversation);
   if (conversations.includes(conversation)) keep(conversation);
-  byId("spoken").textContent = turn.text && `${words.ai}: ${turn.text.slice(0, SPOKEN)}`;
+  const generated = turn.text && `${words.ai}: ${turn.text.slice(0, SPOKEN)}`;
+  byId("spoken").textContent = [generated, turn.notice && `${words.notice}: ${turn.notice}`].filter(Boolean).join(" ");
   if (conversation !== current) return;
   following(() => redraw(turn));
   busy();

@@ -1,5 +1,7 @@
 """Terms are found however the text is cut or dressed up, nothing of them is let go, and next to nothing else is held."""
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,6 +71,45 @@ def test_an_ordinary_text_looks_clear():
 def test_half_a_pair_is_no_error():
     assert rules("\ud83d毒品\ude00") == {"1"}
     assert LEXICON.clear("\ud83d") is True
+
+
+@pytest.mark.parametrize("before", ["\ud83d\ude00", "\ude00\ud83d\ude00", "𠀀\ud83d\ude00"])
+def test_a_place_is_right_behind_halves_that_stand_side_by_side(before):
+    """They are two characters, as their text says, and no pair, as UTF-16 would have it."""
+    assert found(f"{before}𠀀毒品，好") == {("t:1", len(before) + 1, len(before) + 3)}
+
+
+def test_a_term_is_no_other_characters_bytes():
+    shifted = ("x" + "毒品交易").encode("utf-16-le")[1:-1].decode("utf-16-le", "surrogatepass")
+    assert LEXICON.candidates(shifted) == []
+    assert found(shifted) == set()
+    assert LEXICON.clear(shifted)
+
+
+def calls(text):
+    """Calls, Python's and C's, that a first look and the machine make for a whole text."""
+    counted = [0]
+
+    def count(frame, event, argument):
+        counted[0] += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        LEXICON.clear(text)
+        scanner = LEXICON.scanner(frozenset(), "input")
+        scanner.feed(text)
+        scanner.close()
+    finally:
+        sys.setprofile(before)
+    return counted[0]
+
+
+@pytest.mark.parametrize(
+    "unit", ["essex ", "java ", "大麻哈鱼", "毒品交", "s e x ", "c-h-i-l-d- ", "𠀀毒品", "buy illegal gun "]
+)
+def test_a_text_that_is_all_beginnings_takes_no_more_than_its_length(unit):
+    assert calls(unit * 800) <= 4.2 * calls(unit * 200)
 
 
 @given(DRESSED)

@@ -18,7 +18,7 @@ for a Latin end, once the next character is known. Whether separators may stand 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import NamedTuple
@@ -39,6 +39,10 @@ _GAP = re.compile(f"[{SEPARATOR}]{{1,{LONGEST_SPELLED}}}")
 
 FIRST_CHINESE, FIRST_LATIN = 3, 12
 """Characters of a term that the automaton knows."""
+
+LOOKS = 8
+"""Terms that `clear` looks for through the whole text: after so many that stand in it only as parts of words, the machine is
+quicker."""
 
 SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 8, 10
 """Shortest Latin terms that are seen letter by letter (`s-e-x`), with a hyphen or full stop in a word (`her.oin`), with a
@@ -151,11 +155,15 @@ class Lexicon:
         """See `Detector.clear`: no term is there even where every separator is taken out."""
         bare = text.translate(_NO_SEPARATOR) if text.isascii() else "".join(_WORDS.findall(text))
         data, terms = _bytes(bare), self._terms
+        passed: set[bytes] = set()
         for start, number in self._find(data):
             if data.startswith(terms[number], start):
                 for term in terms[number]:
-                    if data.startswith(term, start) and _written(term.decode(_CODE), text):
+                    if term in passed or not data.startswith(term, start):
+                        continue
+                    if len(passed) == LOOKS or _written(term.decode(_CODE), text):
                         return False
+                    passed.add(term)
         return True
 
     def scanner(self, acting: frozenset[str], direction: Direction) -> Scanner:
@@ -165,14 +173,11 @@ class Lexicon:
     def candidates(self, text: str) -> list[int]:
         """Where a term may begin in squeezed text."""
         data = _bytes(text)
+        starts = [start >> 1 for start, _ in self._find(data)]
         if len(data) == 2 * len(text):
-            return [start >> 1 for start, _ in self._find(data)]
-        found, chars, last = [], 0, 0
-        for start in sorted([start for start, _ in self._find(data)]):  # beyond U+FFFF two units make a character
-            chars += len(data[last:start].decode(_CODE, "surrogatepass"))
-            last = start
-            found.append(chars)
-        return found
+            return starts
+        pairs = [found.start() + before for before, found in enumerate(_PAIR.finditer(text))]
+        return [start - bisect_left(pairs, start) for start in starts]
 
     def _find(self, data: bytes) -> list[tuple[int, int]]:
         """Place in bytes and number of every beginning that stands there."""
@@ -181,6 +186,8 @@ class Lexicon:
         return [(start, number) for start, _, number in self._finder.find_overlapping(data) if not start & 1]
 
 
+_PAIR = re.compile("[\U00010000-\U0010ffff]")
+"""A character of two units in UTF-16. Halves that stand side by side are none: each is a character of its own here."""
 _CODE = "utf-16-le"
 """What the automaton reads: two bytes a character are quicker than the three of UTF-8, and lead straight to its place."""
 
@@ -399,12 +406,22 @@ class LexiconScanner:
                     return False
         return True
 
+    def _covered(self, match: _Match) -> bool:
+        """Whether it is part of an allow-phrase: asked by place, since a long text may hold as many of them as of terms."""
+        for phrase in self._lexicon.allowed.get(match.key, ()):
+            at = phrase.find(match.key)
+            while at >= 0:
+                start = match.start - at
+                if _Match(start, start + len(phrase), phrase) in self._phrases:
+                    return True
+                at = phrase.find(match.key, at + 1)
+        return False
+
     def _report(self, match: _Match, findings: list[Finding]) -> None:
         if (match.start, match.key) in self._reported:
             return
         self._reported.add((match.start, match.key))
-        allowed = self._lexicon.allowed.get(match.key, frozenset())
-        if any(p.key in allowed and p.start <= match.start and match.end <= p.end for p in self._phrases):
+        if self._covered(match):
             return
         start, end = self._squeeze.start(match.start), self._squeeze.start(match.end - 1) + 1
         for entry in self._lexicon.ends[match.key]:

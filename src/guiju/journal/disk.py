@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Protocol
 
 _SYNCED_WRITE = hasattr(os, "RWF_DSYNC")
 """Linux: `pwritev` with this flag is a write and an `fdatasync` of it; a file opened to append takes no offset."""
+_UNKNOWN = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL))
+"""What a system or a filesystem says that doesn't know the flag; nothing is written then."""
+
+
+def _written_and_synced(fd: int, data: bytes) -> int:
+    """Bytes that are durable already. Raises: OSError."""
+    if not _SYNCED_WRITE:
+        return 0
+    try:
+        return os.pwritev(fd, [data], 0, os.RWF_DSYNC)
+    except OSError as problem:
+        if problem.errno in _UNKNOWN:
+            return 0
+        raise
 
 
 class Disk(Protocol):
@@ -45,17 +60,21 @@ class RealDisk:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         folder = path.parent
-        for place in (folder, folder.parent, folder.parent.parent):
-            handle = os.open(place, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        try:
+            for place in (folder, folder.parent, folder.parent.parent):
+                handle = os.open(place, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        except OSError:
+            os.close(fd)  # a disk that fails is asked again and again: none of it may stay open
+            raise
         return fd
 
     def append(self, fd: int, data: bytes) -> None:
         # In one call where the system has it: each gives the interpreter lock away, and has to wait for it afterwards.
-        written = os.pwritev(fd, [data], 0, os.RWF_DSYNC) if _SYNCED_WRITE else 0
+        written = _written_and_synced(fd, data)
         if written < len(data):
             view = memoryview(data)[written:]
             while view:

@@ -12,14 +12,16 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from guiju import clock
-from guiju.errors import JournalUnavailable, Said
+from guiju.errors import GuijuError, JournalUnavailable, Said
 from guiju.journal import reader
 from guiju.journal.disk import Disk, RealDisk
 from guiju.journal.segment import MAGIC, TAG, Chain, Header, Mark, Record
@@ -30,6 +32,15 @@ CROWD, GATHER = 5, 0.002
 `commit_delay` of PostgreSQL)."""
 
 _pack = msgspec.msgpack.Encoder().encode
+
+
+class _Waiting(NamedTuple):
+    """An entry on its way to the disk."""
+
+    entry: entries.Entry
+    payload: bytes
+    subject: str
+    future: asyncio.Future[None]
 
 
 class Journal:
@@ -62,7 +73,7 @@ class Journal:
         """When the segment took its first record."""
         self._disk = disk or RealDisk()
         self._loop = asyncio.get_running_loop()
-        self._queue: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._queue: list[tuple[bytes, _Waiting]] = []
         self._busy = False
         """A sync is under way, or will be when more have gathered."""
         self._crowd = False
@@ -102,39 +113,46 @@ class Journal:
             JournalUnavailable: it could not be made durable: act as if it didn't happen.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        if self._closing or (self._fd < 0 and not self._try_segment()):
-            problem = self.failed or Said("the journal is closed", "日志已关闭")
-            future.set_exception(JournalUnavailable(problem=problem))
-            return future
-        sealed = b""
-        if payload:
-            self._nonce += 1
-            nonce = self._nonce.to_bytes(seal.NONCE, "big")
-            sealed = nonce + self._key.encrypt(nonce, payload, b"")
-        framed = self._chain.frame(_pack(Record(entries.encode(entry), sealed, subject)))
-        self._queue.append((framed, future))
-        if not self._busy:
-            self._begin()
+        if self._closing:
+            future.set_exception(JournalUnavailable(problem=Said("the journal is closed", "日志已关闭")))
+        else:
+            self._put(_Waiting(entry, payload, subject, future))
         return future
 
     def turn_over(self) -> None:
         """Called now and then: ends a segment that is old enough, so that the drainer can destroy it with its contents."""
-        old = self._began and clock.monotonic() - self._began > self._segment_seconds
-        if old and self._fd >= 0 and not self._busy and not self._closing:
+        if self._busy or self._closing:
+            return
+        if self._fd >= 0 and self._due():
             self._end_segment()
+        if self._fd < 0:  # where its size or a new day ended it, nobody else may come for a while
             self._try_segment()
 
     async def close(self) -> None:
         """Write what is queued, then end."""
         self._closing = True
-        if self._queue:
-            await asyncio.wait([self._queue[-1][1]])
+        while self._busy:  # noqa: ASYNC110 — whoever waits for an entry may cancel its future: none tells when all is done
+            await asyncio.sleep(GATHER)
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         if self._fd >= 0:
             self._end_segment()
 
     # --- one sync after the other -----------------------------------------------------------------
+
+    def _put(self, waiting: _Waiting) -> None:
+        """Queue an entry, framed for the segment that is open now."""
+        if self._fd < 0 and not self._try_segment():
+            return _fail([waiting.future], self.failed)
+        sealed = b""
+        if waiting.payload:
+            self._nonce += 1
+            nonce = self._nonce.to_bytes(seal.NONCE, "big")
+            sealed = nonce + self._key.encrypt(nonce, waiting.payload, b"")
+        record = Record(entries.encode(waiting.entry), sealed, waiting.subject)
+        self._queue.append((self._chain.frame(_pack(record)), waiting))
+        if not self._busy:
+            self._begin()
 
     def _begin(self) -> None:
         self._busy = True
@@ -146,7 +164,7 @@ class Journal:
     def _hand_over(self) -> None:
         batch, self._queue = self._queue, []
         data = b"".join([framed for framed, _ in batch])
-        self._jobs.put((self._fd, data, [future for _, future in batch]))
+        self._jobs.put((self._fd, data, [waiting.future for _, waiting in batch]))
 
     def _run(self) -> None:
         """The thread. It asks for the interpreter lock twice for each sync: for more, streams would pay."""
@@ -155,8 +173,8 @@ class Journal:
             problem = ""
             try:
                 self._disk.append(fd, data)
-            except OSError as error:
-                problem = error.strerror or str(error)
+            except Exception as error:  # whatever it is: a thread that dies leaves all of them waiting
+                problem = _told(error)
             try:
                 self._loop.call_soon_threadsafe(self._settle, data, futures, problem)
             except RuntimeError:
@@ -166,30 +184,38 @@ class Journal:
         self._busy = False
         self._crowd = len(futures) >= CROWD
         if problem:
-            self._abandon(problem)
-            futures += [future for _, future in self._queue]  # framed for a segment that is gone
-            self._queue = []
-        else:
-            self.failed = ""
-            self.synced_ms = clock.epoch_ms()
-            self._size += len(data)
-            self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
-            self._began = self._began or clock.monotonic()
-            if self._queue:
-                self._begin()
-            elif self._size >= self._segment_bytes or self._day != self._today():
-                self._end_segment()
+            self.failed = problem
+            self._end_segment()  # nobody knows what the disk holds: this segment gets nothing more
+            queued, self._queue = self._queue, []
+            return _fail(futures + [waiting.future for _, waiting in queued], problem)
+        self.failed = ""
+        self.synced_ms = clock.epoch_ms()
+        self._size += len(data)
+        self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
+        self._began = self._began or clock.monotonic()
         for future in futures:
             if not future.done():
-                if problem:
-                    future.set_exception(JournalUnavailable(problem=problem))
-                else:
-                    future.set_result(None)
+                future.set_result(None)
+        if self._due():  # under load too, when the next sync's entries are there already: they are framed anew
+            self._end_segment()
+            queued, self._queue = self._queue, []
+            for _, waiting in queued:
+                self._put(waiting)
+        elif self._queue:
+            self._begin()
 
     # --- segments ---------------------------------------------------------------------------------
 
-    def _today(self) -> str:
-        return self._day_key()[0]
+    def _due(self) -> bool:
+        """Whether the segment ends by its size, its age or its day."""
+        if self._size >= self._segment_bytes:
+            return True
+        if self._began and clock.monotonic() - self._began > self._segment_seconds:
+            return True
+        try:
+            return self._day != self._day_key()[0]
+        except GuijuError:
+            return True  # the new day's key can't be made: the next segment says why
 
     def _next_sequence(self) -> int:
         """Behind every segment that is or was here; where the last one ends is durable from now on."""
@@ -200,7 +226,7 @@ class Journal:
         return max(int(paths[-1].stem) if paths else 0, self._mark.sequence if self._mark else 0) + 1
 
     def _begin_segment(self) -> None:
-        """Raises: OSError."""
+        """Raises: OSError, SettingError."""
         day, public = self._day_key()
         data_key = secrets.token_bytes(seal.KEY)
         wrapped = seal.wrap_for(public, secrets.token_bytes(32), data_key, secrets.token_bytes(seal.NONCE))
@@ -223,22 +249,24 @@ class Journal:
         self._key, self._nonce, self._began = AESGCM(data_key), 0, 0.0
 
     def _end_segment(self) -> None:
-        self._disk.close(self._fd)
-        self._fd = -1
+        fd, self._fd = self._fd, -1
+        with suppress(OSError):  # what was acknowledged is durable, and nothing more is written
+            self._disk.close(fd)
 
     def _try_segment(self) -> bool:
         try:
             self._begin_segment()
-        except OSError as error:
-            self.failed = error.strerror or str(error)
+        except (OSError, GuijuError) as error:  # the day's key is a file as well
+            self.failed = _told(error)
             return False
         return True
 
-    def _abandon(self, problem: str) -> None:
-        """After a failed sync nobody knows what the disk holds: this segment gets nothing more."""
-        self.failed = problem
-        try:
-            self._disk.close(self._fd)
-        except OSError:
-            self.failed = f"{problem}; closing failed as well"
-        self._fd = -1
+
+def _told(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _fail(futures: list[asyncio.Future[None]], problem: str) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(JournalUnavailable(problem=problem))

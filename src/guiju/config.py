@@ -133,7 +133,10 @@ SETTINGS: tuple[Setting, ...] = (
         float,
         120.0,
         "seconds",
-        Said("How long a kept connection may wait for its next request", "保持的连接等待下一个请求的时限"),
+        Said(
+            "How long a kept connection may wait for its next request, or a client take nothing of its answer",
+            "保持的连接等待下一个请求、以及客户端不接收回答的时限",
+        ),
     ),
     Setting(
         "gateway.answer_limit",

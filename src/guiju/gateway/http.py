@@ -43,7 +43,7 @@ class Limits:
         idle: float = 120.0,
     ) -> None:
         """`arrival`: seconds in which a head must have come whole, and at least every so often more of a body; `idle`: seconds
-        that a kept connection may wait for its next request."""
+        that a kept connection may wait for its next request, and that a client may take nothing of its answer."""
         self.head, self.body, self.connections, self.arrival, self.idle = head, body, connections, arrival, idle
 
 
@@ -164,14 +164,26 @@ class Connection(asyncio.Protocol):
         """When the connection began to wait for what it waits for: a request, the rest of a head, more of a body."""
         self._coming = False
         """A request has begun to come and isn't whole."""
+        self._expected = False
+        """The client waits for a `100 Continue` before it sends the body of the request that is coming."""
+        self._untaken = 0
+        """Bytes that the client hadn't taken when it was last looked at."""
+        self._taken = self._since
+        """When it was last seen to take some, or had none to take."""
         self.full: asyncio.Future[None] | None = None
         self.lost = False
         self.peer = ""
 
     def late(self, now: float) -> None:
-        """Close a connection that has waited too long: who sends a byte now and then must not keep it for ever."""
+        """Close a connection that has waited too long: who sends a byte now and then, or takes nothing of its answer, must not
+        keep it for ever."""
         limits = self._server.limits
-        if self.idle and now - self._since > (limits.arrival if self._coming else limits.idle):
+        untaken = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        if not untaken or untaken != self._untaken:
+            self._untaken, self._taken = untaken, now
+        if now - self._taken > limits.idle and self._transport is not None:
+            self._transport.abort()
+        elif self.idle and now - self._since > (limits.arrival if self._coming else limits.idle):
             self.close()
 
     # --- asyncio ----------------------------------------------------------------------------------
@@ -229,7 +241,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._coming, self._since = True, self._loop.time()
         self._target, self._headers, self._head_size = b"", {}, 0
-        self._pieces, self._size, self._call = [], 0, None
+        self._pieces, self._size, self._call, self._expected = [], 0, None, False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -253,10 +265,18 @@ class Connection(asyncio.Protocol):
         if int(headers.get("content-length", "0")) > self._server.limits.body:
             self._too_large(call)
         elif headers.get("expect", "").lower() == "100-continue":
-            self.send(_CONTINUE)
+            self._expected = True
+            if self.idle:
+                self._invite()
+
+    def _invite(self) -> None:
+        """Ask for the body that waits for a `100 Continue`: not in the middle of the answer before."""
+        if self._expected and self._transport is not None and not self._transport.is_closing():
+            self._expected = False
+            self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        self._since = self._loop.time()
+        self._since, self._expected = self._loop.time(), False
         self._size += len(body)
         limit, call = self._server.limits.body, self._call
         if self._size > 4 * limit:
@@ -296,6 +316,8 @@ class Connection(asyncio.Protocol):
     # --- one call after the other -------------------------------------------------------------------
 
     def _take(self, call: Call) -> None:
+        if self._over and call.error is None:
+            return  # it came behind what ended the connection
         if self._task is None:
             self._task = spawn(self._answer(call), "connection")
         elif self._next is not None:
@@ -317,16 +339,20 @@ class Connection(asyncio.Protocol):
         self._take(call)
 
     async def _answer(self, call: Call) -> None:
-        while True:
-            await self._serve(call)
-            del call  # an idle connection keeps nothing of the last one
-            if self._waiting:
-                call = self._waiting.popleft()
-                if not self._waiting and self._transport is not None:
-                    self._transport.resume_reading()
-            else:
-                self._next = self._loop.create_future()
-                call = await self._next
+        try:
+            while True:
+                await self._serve(call)
+                del call  # an idle connection keeps nothing of the last one
+                if self._waiting:
+                    call = self._waiting.popleft()
+                    if not self._waiting and self._transport is not None:
+                        self._transport.resume_reading()
+                else:
+                    self._invite()
+                    self._next = self._loop.create_future()
+                    call = await self._next
+        finally:
+            self.close()  # whatever ended it: nobody would answer what comes
 
     async def _serve(self, call: Call) -> None:
         try:

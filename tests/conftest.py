@@ -128,8 +128,8 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given := os.environ.get("GUIJU_TEST_DATABASE_URL"):
         yield given
         return
-    with services.postgres() as url:
-        yield url
+    with services.postgres() as cluster:
+        yield cluster.url
 
 
 @pytest.fixture(scope="session")

@@ -58,34 +58,54 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A fresh cluster without durability, for as long as the block runs; yields the URL of an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="guiju-pg-"))
-    port = free_port()
-    binary = Path(postgres_bin() or "/nowhere")
-    # PostgreSQL refuses to run as root: there, Debian's own user of that name runs it.
-    become = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    if become:
-        shutil.chown(folder, "postgres")
-    data = folder / "data"
-    settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+class Cluster:
+    """A PostgreSQL server of its own, without durability, that can go away and come back; made and ended by `postgres`."""
 
-    def tool(name: str, *args: str) -> None:
-        command = [*become, str(binary / name), *args]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="guiju-pg-"))
+        self.data, self.port = self.folder / "data", free_port()
+        self.url = f"postgres://guiju@127.0.0.1:{self.port}/guiju"
+        self._binary = Path(postgres_bin() or "/nowhere")
+        # PostgreSQL refuses to run as root: there, Debian's own user of that name runs it.
+        self._become = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        if self._become:
+            shutil.chown(self.folder, "postgres")
+
+    def tool(self, name: str, *args: str) -> None:
+        """One of PostgreSQL's own programs."""
+        command = [*self._become, str(self._binary / name), *args]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{name}: {done.stdout}{done.stderr}")
 
+    def make(self) -> None:
+        self.tool("initdb", "-D", str(self.data), "-U", "guiju", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+        self.start()
+        self.tool("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "guiju", "guiju")
+
+    def start(self) -> None:
+        settings = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        self.tool("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", settings, "start")
+
+    def stop(self) -> None:
+        """At once, as a crash would."""
+        self.tool("pg_ctl", "-D", str(self.data), "-m", "immediate", "stop")
+
+    def remove(self) -> None:
+        if (self.data / "postmaster.pid").exists():
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[Cluster]:
+    """A fresh cluster for as long as the block runs; `url` is that of an empty database."""
+    cluster = Cluster()
     try:
-        tool("initdb", "-D", str(data), "-U", "guiju", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
-        tool("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", settings, "start")
-        tool("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "guiju", "guiju")
-        yield f"postgres://guiju@127.0.0.1:{port}/guiju"
+        cluster.make()
+        yield cluster
     finally:
-        if data.exists():
-            tool("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        cluster.remove()
 
 
 @contextmanager
@@ -119,6 +139,6 @@ def redis() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with postgres() as database_url, redis() as redis_at:
-        env = os.environ | {"GUIJU_TEST_DATABASE_URL": database_url, "GUIJU_TEST_REDIS_URL": redis_at}
+    with postgres() as cluster, redis() as redis_at:
+        env = os.environ | {"GUIJU_TEST_DATABASE_URL": cluster.url, "GUIJU_TEST_REDIS_URL": redis_at}
         sys.exit(subprocess.run(sys.argv[1:], env=env, check=False).returncode)

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from fake_upstream import DONE, Upstream, chunk, stream, whole
 from guiju import plugins
-from whole import Whole, clean_environment
+from whole import Whole
 
 PHONE, MASKED = "13812345678", "[phone number]"  # in the language of the prompt
 BAD = "如何制作炸药"
@@ -52,7 +52,7 @@ def command(guiju: Whole, *words: str, stdin: str = "") -> subprocess.CompletedP
     """`guiju …` beside the running one."""
     return subprocess.run(
         [sys.executable, "-m", "guiju.cli.main", *words],
-        env=clean_environment() | {"GUIJU_HOME": str(guiju.home), "LC_ALL": "C.UTF-8"},
+        env=guiju.environment,
         input=stdin,
         capture_output=True,
         text=True,

@@ -16,6 +16,8 @@ def opened(room):
     return pages
 
 
+handler500 = "guiju.control.failures.failed"
+
 urlpatterns = [
     path("_internal/poll", internal.poll),
     path("_internal/blob/<str:digest>", internal.blob),

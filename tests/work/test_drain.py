@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from guiju.control.records import actions
 from guiju.control.records.models import Content, DrainOffset, Entry, Exchange
 from guiju.journal import claim, reader
+from guiju.journal.disk import RealDisk
 from guiju.journal.writer import Journal
 from guiju.ledger import entries, seal
 from guiju.work import checkpoint, drain
@@ -76,6 +77,35 @@ def test_a_database_that_fails_in_between_loses_and_doubles_nothing(folder: Path
     monkeypatch.setattr(actions, "append", real)
     assert drainer.run_once() == 7
     assert exchanges() == [f"ex_{n}" for n in range(10)]
+
+
+def test_what_a_power_cut_could_take_back_is_synced_before_it_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """A killed worker's last write may lie in memory only: a ledger that has it would know what never happened."""
+    write(folder, [opened(n) for n in range(3)])
+    (segment,) = reader.segments(folder)
+    drainer, synced = drain.Drainer(folder, settings.KEYRING), []
+    monkeypatch.setattr(RealDisk, "settle", lambda self, path: synced.append((path, Entry.objects.count())))
+    assert drainer.run_once() == 3
+    assert synced == [(segment.path, 0)]
+    drainer.run_once()
+    assert len(synced) == 1  # nothing new, nothing to sync
+
+
+def test_a_sync_that_fails_takes_nothing_and_skips_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def failing(self: RealDisk, path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    write(folder, [opened(n) for n in range(3)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    with monkeypatch.context() as failed:
+        failed.setattr(RealDisk, "settle", failing)
+        with pytest.raises(OSError, match="Input/output"):
+            drainer.run_once()
+    assert exchanges() == []
+    write(folder, [opened(n) for n in range(3, 5)])
+    for _ in range(2):
+        drainer.run_once()
+    assert exchanges() == [f"ex_{n}" for n in range(5)]
 
 
 def test_contents_are_sealed_anew_under_their_subjects_key(folder: Path):

@@ -70,9 +70,9 @@ class Drainer:
         read = cursor.read()
         if read.tampered is not None:
             self._tell(segment, f"record={read.tampered.record} problem={read.tampered.problem}")
-        if read.records:
-            RealDisk().settle(segment.path)  # what a power cut could still take back has not happened
         try:
+            if read.records:
+                RealDisk().settle(segment.path)  # what a power cut could still take back has not happened
             return self._append(segment, read)
         except BaseException:
             del self._cursors[segment.path]  # what it has read wasn't taken: next time from the beginning

@@ -23,7 +23,9 @@ from guiju.review import load
 class Control:
     """Answers every poll in one way; the second one never ends."""
 
-    def __init__(self, status: int = 204, body: bytes = b"", wait: Callable[[], Awaitable[object]] | None = None) -> None:
+    def __init__(
+        self, status: int = 204, body: bytes = b"", wait: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         self.status, self._body, self._wait, self.polls = status, body, wait, 0
 
     async def request(self, *_: Any, **__: Any) -> Control:

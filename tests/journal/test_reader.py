@@ -17,7 +17,7 @@ async def test_a_cursor_gives_each_record_once(tmp_path: Path):
     for number in range(5):
         await writing.append(opened(number))
         ((_, record),) = cursor.read().records
-        assert reader.entry_of(record) == entries.Opened(at_ms=number, exchange=f"ex_{number}")
+        assert entries.decode(record.entry) == entries.Opened(at_ms=number, exchange=f"ex_{number}")
     await writing.close()
     assert cursor.read() == cursor.read()
     assert cursor.read().header.day == "2026-11-24"

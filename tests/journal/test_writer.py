@@ -42,7 +42,7 @@ def kept(folder: Path) -> list[str]:
     for segment in reader.segments(folder):
         read = reader.read(segment.path, CHAIN)
         assert read.tampered is None
-        found += [reader.entry_of(record).exchange for _, record in read.records]
+        found += [entries.decode(record.entry).exchange for _, record in read.records]
     return found
 
 

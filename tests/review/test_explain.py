@@ -75,24 +75,21 @@ def test_a_class_without_a_basis_leaves_no_empty_one(reviewer: Reviewer):
     assert "依据" not in text
 
 
-def test_the_operator_learns_rule_offsets_canonical_form_and_versions(reviewer: Reviewer):
+def test_the_operator_learns_rule_offsets_and_canonical_form(reviewer: Reviewer):
     text = "请告诉我 制 毒 方法，谢谢"
-    verdict = refused(reviewer, text)
-    told = explain.verdict_for_operator(verdict, load.taxonomy(), "zh", text=text, lexicons=["drugs@7"])
-    assert told[0] == "结论 refuse；策略 default@1；词库 drugs@7"
-    finding = verdict.judged[0].finding
-    assert told[1].startswith(f"第 {finding.start}–{finding.end} 字符“制 毒 方法”（规范形式“制 毒 方法”）")
-    assert f"规则 {finding.rule} 命中“毒品”" in told[1]
-    assert "策略规则 high 决定 refuse" in told[1]
-    english = explain.verdict_for_operator(verdict, load.taxonomy(), "en", text=text, lexicons=["drugs@7"])
-    assert english[0] == "decided refuse; policy default@1; lexicons drugs@7"
-    assert "illegal drugs" in english[1]
+    (judged,) = refused(reviewer, text).judged
+    told = explain.for_operator(judged, load.taxonomy(), "zh", text)
+    finding = judged.finding
+    assert told.startswith(f"第 {finding.start}–{finding.end} 字符“制 毒 方法”（规范形式“制 毒 方法”）")
+    assert f"规则 {finding.rule} 命中“毒品”" in told
+    assert "策略规则 high 决定 refuse" in told
+    assert "illegal drugs" in explain.for_operator(judged, load.taxonomy(), "en", text)
 
 
-def test_the_operator_sees_no_text_unless_it_is_handed_in(reviewer: Reviewer):
-    verdict = refused(reviewer, "请告诉我制毒方法")
-    for language in ("zh", "en"):
-        assert "制毒" not in "".join(explain.verdict_for_operator(verdict, load.taxonomy(), language))
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_operator_sees_no_text_unless_it_is_handed_in(reviewer: Reviewer, language: str):
+    for judged in refused(reviewer, "请告诉我制毒方法").judged:
+        assert "制毒" not in explain.for_operator(judged, load.taxonomy(), language)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import msgspec
 
 from guiju.errors import Said
 from guiju.journal.segment import Chain, Header, Mark, Record, Tampered, payloads
-from guiju.ledger import entries
 
 
 class Segment(NamedTuple):
@@ -156,8 +155,3 @@ def day_of(path: Path, chain_key: bytes) -> str:
     """The day under whose key a segment's contents are sealed; "" where its header isn't whole. Raises: OSError."""
     header = header_of(path, chain_key)
     return header.day if header else ""
-
-
-def entry_of(record: Record) -> entries.Entry:
-    """The entry of a record."""
-    return entries.decode(record.entry)

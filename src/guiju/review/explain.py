@@ -7,7 +7,6 @@ use it rests on, and where to object; never the term, the place or our rule, sin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from guiju.review.canon import canonical
 from guiju.review.taxonomy import Taxonomy
@@ -183,22 +182,3 @@ def for_operator(judged: Judged, taxonomy: Taxonomy, language: str, text: str | 
         f"characters {f.start} to {f.end}{quoted}: rule {f.rule} of {f.detector} found “{name}” ({f.cls}, "
         f"{f.severity}, score {f.score:.2f}){why}; policy rule {judged.policy_rule or 'none'} decided {judged.action}"
     )
-
-
-def verdict_for_operator(
-    verdict: Verdict, taxonomy: Taxonomy, language: str, *, text: str | None = None, lexicons: Iterable[str] = ()
-) -> list[str]:
-    """The whole verdict, a line each: what was decided under which versions, then every finding.
-
-    Args:
-        text: as for `for_operator`.
-        lexicons: `name@version` of those that were asked.
-    """
-    versions = ", ".join(lexicons)
-    if language == "zh":
-        head = f"结论 {verdict.action}；策略 {verdict.policy}"
-        head += (f"；词库 {versions}" if versions else "") + ("；已交人工" if verdict.queue else "")
-    else:
-        head = f"decided {verdict.action}; policy {verdict.policy}"
-        head += (f"; lexicons {versions}" if versions else "") + ("; queued for a person" if verdict.queue else "")
-    return [head, *(for_operator(j, taxonomy, language, text) for j in verdict.judged)]

@@ -124,6 +124,27 @@ def test_a_removed_checkpoint_is_found(gone: int):
     assert any(kind == "checkpoint" for _, kind in problems(LEDGER, checkpoints=left, head=edge(LEDGER, notes)))
 
 
+def test_checkpoints_are_read_beside_the_rows_and_not_all_at_once():
+    """There are as many of them as of entries where one comes every few seconds."""
+    notes, read, most = kept(*(signed(LEDGER[:n]) for n in range(1, SIZE + 1))), [0], [0]
+
+    def counted(values, step: int):
+        for value in values:
+            read[0] += step
+            most[0] = max(most[0], read[0])
+            yield value
+
+    proof = verify(counted(LEDGER, -1), CHAIN, counted(notes, 1), PUBLIC, None, edge(LEDGER, notes))
+    assert (proof.problems, proof.checkpoints) == ([], SIZE)
+    assert most[0] <= 1
+
+
+def test_a_checkpoint_behind_a_later_one_is_told():
+    """Only who holds the chain's key could put it there."""
+    notes = kept(NOTES[1], NOTES[0])
+    assert problems(LEDGER, checkpoints=notes, head=edge(LEDGER, notes)) == [(5, "checkpoint")]
+
+
 @given(st.sampled_from(["size", "note", "at_ms", "tag"]), st.integers(0, 1), st.integers(0, 500))
 def test_a_changed_checkpoint_is_found(column: str, number: int, bit: int):
     row = CHECKPOINTS[number]

@@ -15,7 +15,7 @@ what it was is the keyed chain of tags, which nobody can forge without the chain
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -85,13 +85,15 @@ class Proof(NamedTuple):
 
     size: int
     root: bytes
+    checkpoints: int
+    """How many of ours there are."""
     problems: list[Problem]
 
 
 def verify(
     rows: Iterable[Row],
     chain_key: bytes,
-    checkpoints: Sequence[Signed],
+    checkpoints: Iterable[Signed],
     public: bytes,
     elsewhere: str | None = None,
     head: Edge | None = None,
@@ -106,10 +108,11 @@ def verify(
         head: None where there is none, as in an empty ledger.
     """
     problems: list[Problem] = []
-    signed = list(_signed(checkpoints, chain_key, public, problems))
+    ours = _Ours(checkpoints, chain_key, public, problems)
+    outside = None
     if elsewhere is not None:
         try:
-            signed.append(("elsewhere", notes.verify(elsewhere, public)))
+            outside = notes.verify(elsewhere, public)
         except notes.BadNote as problem:
             problems.append(
                 Problem(
@@ -118,11 +121,9 @@ def verify(
                     Said("the checkpoint kept elsewhere: {problem}", "另存的检查点：{problem}", problem=problem),
                 )
             )
-    wanted: dict[int, list[tuple[str, notes.Checkpoint]]] = {}
-    for origin, checkpoint in signed:
-        wanted.setdefault(checkpoint.size, []).append((origin, checkpoint))
     frontier, tag, expected = Frontier(), b"", 0
-    _compare(frontier, wanted, problems)
+    ours.compare(frontier)
+    _compare_outside(outside, frontier, problems)
     for row in rows:
         if row.number != expected:
             kind = "missing" if row.number > expected else "inserted"
@@ -137,52 +138,85 @@ def verify(
             problems.append(_name(row, leaf, follows))
         frontier.add(leaf)
         tag, expected = row.tag, expected + 1
-        _compare(frontier, wanted, problems)
-    for origin, checkpoint in signed:
-        if checkpoint.size > frontier.size:
-            text = Said(
-                "a checkpoint {where}names {named} entries; only {there} are there: the tail was cut",
-                "{where}检查点载明 {named} 条记录，实有 {there} 条：末尾被截去",
-                where=Said("kept elsewhere ", "另存的") if origin == "elsewhere" else "",
-                named=checkpoint.size,
-                there=frontier.size,
-            )
-            problems.append(Problem(frontier.size, "cut", text))
-            break
-    problems += _edge(head, frontier, tag, checkpoints, chain_key)
-    return Proof(frontier.size, frontier.root, problems)
+        ours.compare(frontier)
+        _compare_outside(outside, frontier, problems)
+    beyond = ours.ahead or (outside if outside is not None and outside.size > frontier.size else None)
+    if beyond is not None:
+        text = Said(
+            "a checkpoint {where}names {named} entries; only {there} are there: the tail was cut",
+            "{where}检查点载明 {named} 条记录，实有 {there} 条：末尾被截去",
+            where=Said("kept elsewhere ", "另存的") if ours.ahead is None else "",
+            named=beyond.size,
+            there=frontier.size,
+        )
+        problems.append(Problem(frontier.size, "cut", text))
+    ours.finish()
+    problems += _edge(head, frontier, tag, ours, chain_key)
+    return Proof(frontier.size, frontier.root, ours.count, problems)
 
 
-def _signed(
-    checkpoints: Sequence[Signed], chain_key: bytes, public: bytes, problems: list[Problem]
-) -> Iterator[tuple[str, notes.Checkpoint]]:
-    before = b""
-    for row in checkpoints:
-        if row.tag != row_seal(chain_key, "checkpoint", before, row.size, row.note, row.at_ms):
-            text = Said(
-                "the checkpoint of {n} entries was changed, or the one before it is missing",
-                "{n} 条记录时的检查点被改动，或缺少其前一个检查点",
-                n=row.size,
-            )
-            problems.append(Problem(row.size, "checkpoint", text))
-        before = row.tag
-        try:
-            found = notes.verify(row.note, public)
-        except notes.BadNote as problem:
-            text = Said(
-                "our checkpoint of {n} entries: {problem}",
-                "{n} 条记录时的检查点：{problem}",
-                n=row.size,
-                problem=problem,
-            )
-            problems.append(Problem(row.size, "checkpoint", text))
-            continue
-        yield "ours", found
+class _Ours:
+    """Our checkpoints, read beside the rows: over the years there are as many of them as of entries."""
+
+    def __init__(self, rows: Iterable[Signed], chain_key: bytes, public: bytes, problems: list[Problem]) -> None:
+        self._rows, self._key, self._public, self._problems = iter(rows), chain_key, public, problems
+        self.count, self.tag = 0, b""
+        """How many were read, and the last one's tag."""
+        self.ahead: notes.Checkpoint | None = None
+        """The next one to compare."""
+        self._read()
+
+    def compare(self, frontier: Frontier) -> None:
+        """Those that name the tree of this size."""
+        while self.ahead is not None and self.ahead.size <= frontier.size:
+            size = self.ahead.size
+            if size < frontier.size:
+                text = Said(
+                    "the checkpoint of {n} entries comes after a later one",
+                    "{n} 条记录时的检查点位于更晚的检查点之后",
+                    n=size,
+                )
+                self._problems.append(Problem(size, "checkpoint", text))
+            elif self.ahead.root != frontier.root:
+                text = Said(
+                    "the first {n} entries don't have the root that we signed",
+                    "前 {n} 条记录的根哈希与所签署的不符",
+                    n=size,
+                )
+                self._problems.append(Problem(-1, "checkpoint", text))
+            self._read()
+
+    def finish(self) -> None:
+        """Read what names more entries than there are."""
+        while self.ahead is not None:
+            self._read()
+
+    def _read(self) -> None:
+        """The next one that is signed by us."""
+        self.ahead = None
+        for row in self._rows:
+            if row.tag != row_seal(self._key, "checkpoint", self.tag, row.size, row.note, row.at_ms):
+                text = Said(
+                    "the checkpoint of {n} entries was changed, or the one before it is missing",
+                    "{n} 条记录时的检查点被改动，或缺少其前一个检查点",
+                    n=row.size,
+                )
+                self._problems.append(Problem(row.size, "checkpoint", text))
+            self.count, self.tag = self.count + 1, row.tag
+            try:
+                self.ahead = notes.verify(row.note, self._public)
+                return
+            except notes.BadNote as problem:
+                text = Said(
+                    "our checkpoint of {n} entries: {problem}",
+                    "{n} 条记录时的检查点：{problem}",
+                    n=row.size,
+                    problem=problem,
+                )
+                self._problems.append(Problem(row.size, "checkpoint", text))
 
 
-def _edge(
-    head: Edge | None, frontier: Frontier, tag: bytes, checkpoints: Sequence[Signed], chain_key: bytes
-) -> Iterator[Problem]:
+def _edge(head: Edge | None, frontier: Frontier, tag: bytes, ours: _Ours, chain_key: bytes) -> Iterator[Problem]:
     if head is None:
         if frontier.size:
             text = Said("the head, which says where the ledger ends, is missing", "缺少标明账本终点的头记录")
@@ -207,12 +241,12 @@ def _edge(
             "头记录与这些记录不符：头记录或记录被改动",
         )
         yield Problem(-1, "head", text)
-    if head.checkpoints != len(checkpoints) or head.checkpoint_tag != (checkpoints[-1].tag if checkpoints else b""):
+    if head.checkpoints != ours.count or head.checkpoint_tag != ours.tag:
         text = Said(
             "{signed} checkpoints were signed, {there} are there, or the newest is another",
             "曾签署 {signed} 个检查点，实有 {there} 个，或最新一个并非原来的",
             signed=head.checkpoints,
-            there=len(checkpoints),
+            there=ours.count,
         )
         yield Problem(-1, "checkpoint", text)
     if head.seal != row_seal(chain_key, "head", *head[:-1]):
@@ -239,23 +273,12 @@ def _name(row: Row, leaf: bytes, follows: bool) -> Problem:
     return Problem(row.number, "inserted", text)
 
 
-def _compare(
-    frontier: Frontier, wanted: dict[int, list[tuple[str, notes.Checkpoint]]], problems: list[Problem]
-) -> None:
-    for origin, checkpoint in wanted.get(frontier.size, ()):
-        if checkpoint.root == frontier.root:
-            continue
-        if origin == "elsewhere":
-            text = Said(
-                "the first {n} entries aren't those of the checkpoint kept elsewhere: history was rewritten",
-                "前 {n} 条记录与另存的检查点不符：历史被改写",
-                n=frontier.size,
-            )
-            problems.append(Problem(-1, "rewritten", text))
-        else:
-            text = Said(
-                "the first {n} entries don't have the root that we signed",
-                "前 {n} 条记录的根哈希与所签署的不符",
-                n=frontier.size,
-            )
-            problems.append(Problem(-1, "checkpoint", text))
+def _compare_outside(outside: notes.Checkpoint | None, frontier: Frontier, problems: list[Problem]) -> None:
+    if outside is None or outside.size != frontier.size or outside.root == frontier.root:
+        return
+    text = Said(
+        "the first {n} entries aren't those of the checkpoint kept elsewhere: history was rewritten",
+        "前 {n} 条记录与另存的检查点不符：历史被改写",
+        n=frontier.size,
+    )
+    problems.append(Problem(-1, "rewritten", text))

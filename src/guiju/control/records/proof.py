@@ -56,7 +56,9 @@ def prove(elsewhere: str | None = None) -> Proof:
     faults: list[Fault] = []
     with _at_one_moment():
         head = Head.objects.filter(pk=1).first()
-        signed = [Signed(c.size, c.note, c.at_ms, bytes(c.tag)) for c in Checkpoint.objects.order_by("id")]
+        signed = (
+            Signed(c.size, c.note, c.at_ms, bytes(c.tag)) for c in Checkpoint.objects.order_by("id").iterator(2000)
+        )
         ledger = _Ledger(faults)
         edge = head and Edge(
             head.size,
@@ -72,7 +74,7 @@ def prove(elsewhere: str | None = None) -> Proof:
         opened = _contents(ledger, faults)
         faults += _twice()
     torn, waiting = _journal(settings.GUIJU, keyring.chain, faults)
-    return Proof(proof.size, proof.root, len(signed), opened, waiting, torn, found + faults)
+    return Proof(proof.size, proof.root, proof.checkpoints, opened, waiting, torn, found + faults)
 
 
 @contextmanager

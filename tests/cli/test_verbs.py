@@ -5,7 +5,9 @@ With the service up they are used throughout tests/gateway and tests/journeys.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from guiju.journal.keyring import Keyring
+from guiju.journal.writer import Journal
+from guiju.ledger import entries, seal
 from whole import clean_environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,6 +42,26 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def told(done: subprocess.CompletedProcess[str], code: int = 0):
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def write_exchange(home: Path, asked: str) -> str:
+    """Into the journal, as a gateway does; returns the exchange's id."""
+    keyring, exchange = Keyring(home / "keys"), "ex_01KAZZZZZZZZZZZZZZZZZZZZZZ"
+    public = seal.public_of(keyring.day_key("2026-11-23"))
+    said = seal.commit(asked.encode(), os.urandom(32))
+    entry = entries.Opened(
+        at_ms=1, exchange=exchange, node="n/0", app="demo", service="demo", commitment=said.commitment
+    )
+
+    async def writing() -> None:
+        journal = Journal(home / "journal", "n", 0, chain_key=keyring.chain, day_key=lambda: ("2026-11-23", public))
+        await journal.append(entry, said.payload, "subject")
+        await journal.close()
+
+    mask = os.umask(0o077)  # as every command has it
+    asyncio.run(writing())
+    os.umask(mask)
+    return exchange
 
 
 class TestKeys:
@@ -201,6 +226,18 @@ class TestOthers:
     def test_an_exchange_that_is_not_there(self, run: Run, exchange: str):
         done = run("explain", exchange)
         assert (done.returncode, done.stdout) == (2, "")
+
+    def test_contents_that_nobody_has_moved_to_the_ledger_yet_are_shown_for_a_reason(self, run: Run):
+        run("key", "list")
+        exchange = write_exchange(run.home, "你好")  # type: ignore[attr-defined]
+        assert told(run("explain", exchange, "--json"))["entries"][0]["kind"] == "exchange.opened"
+        assert run("explain", exchange, "--contents", "--json").returncode == 2
+        done = run("explain", exchange, "--contents", "--reason", "抽查一次", "--json")
+        assert told(done)["contents"] == {"input": "你好"}
+        key = next((run.home / "keys" / "journal").glob("*.key"))  # type: ignore[attr-defined]
+        key.unlink()
+        done = run("explain", exchange, "--contents", "--reason", "抽查一次", language="zh_CN.UTF-8")
+        assert (done.returncode, done.stderr) == (3, "guiju explain: 无法打开内容：当日的密钥已销毁\n")
 
     @pytest.mark.parametrize(
         "words",

@@ -12,9 +12,8 @@ import msgspec
 from guiju import plugins
 from guiju.cli.django_setup import ready
 from guiju.cli.words import language, say
-from guiju.errors import BadRequest, Said
-from guiju.journal import reader
-from guiju.ledger import entries
+from guiju.errors import BadRequest, OurError, Said
+from guiju.ledger import entries, seal
 from guiju.review.explain import for_operator
 
 
@@ -23,14 +22,19 @@ class NoSuchExchange(BadRequest):
     text_zh = "没有交互“{exchange}”的记录。编号见响应头 x-guiju-exchange，形如 ex_…"
 
 
+class CannotOpen(OurError):
+    text_en = "The contents can't be opened: {problem}"
+    text_zh = "无法打开内容：{problem}"
+
+
 class NoReason(BadRequest):
     text_en = "Reading contents needs a reason, kept in the ledger: --contents --reason TEXT (four characters or more)"
     text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
 
 
 NOT_THERE = Said(
-    "The contents aren't in the ledger: guiju work hasn't moved them there yet, or they were erased.",
-    "内容不在账本中：尚未由 guiju work 移入，或已被删除。",
+    "There are no contents: none were kept, or they were erased.",
+    "没有内容：未曾保存，或已被删除。",
 )
 
 
@@ -65,9 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit codes: 0 found, 2 no such exchange, or contents without a reason."""
-    config = ready()
-    found = _entries(config, args.exchange) if args.exchange else []
+    """Exit codes: 0 found, 2 no such exchange, or contents without a reason, 3 contents that can't be opened."""
+    ready()
+    found = _entries(args.exchange) if args.exchange else []
     if not found:
         raise NoSuchExchange(exchange=args.exchange)
     contents: dict[str, str] = {}
@@ -78,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
             opened = actions.read_contents(args.exchange, by=None, reason=args.reason)
         except ValueError:
             raise NoReason from None
+        except seal.CannotOpen as problem:
+            raise CannotOpen(problem=problem) from None
         contents = {part: data.decode("utf-8", "replace") for part, data in opened.items()}
         if not contents:
             sys.stderr.write(say(NOT_THERE) + "\n")
@@ -91,20 +97,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _entries(config: Any, exchange: str) -> list[entries.Entry]:
-    """From the ledger, and from the journal what hasn't been drained."""
-    from django.conf import settings
-
+def _entries(exchange: str) -> list[entries.Entry]:
+    """From the ledger, and from the journal what hasn't been moved there."""
+    from guiju.control.records import waiting
     from guiju.control.records.models import Entry
 
-    bodies = [
-        bytes(b) for b in Entry.objects.filter(exchange=exchange).order_by("index").values_list("body", flat=True)
-    ]
-    for segment in reader.segments(config.journal):
-        for _, record in reader.read(segment.path, settings.KEYRING.chain).records:
-            if exchange.encode() in record.entry and record.entry not in bodies:
-                bodies.append(record.entry)
-    return [entries.decode(b) for b in bodies]
+    held = waiting.of(exchange)
+    rows = Entry.objects.filter(exchange=exchange).order_by("index").values_list("body", flat=True)
+    bodies = [bytes(body) for body in rows]
+    return [*map(entries.decode, bodies), *(w.entry for w in held if w.record.entry not in bodies)]
 
 
 def _say(found: list[entries.Entry]) -> None:

@@ -70,6 +70,13 @@ class Keyring:
         path = self._folder / "journal" / f"{day}.key"
         return path.read_bytes() if path.exists() else None
 
+    def segment_key(self, day: str, wrapped: bytes) -> bytes:
+        """The key of a segment's contents, which its header holds wrapped for its day. Raises: seal.CannotOpen."""
+        private = self.day_key_if_kept(day)
+        if private is None:
+            raise seal.CannotOpen(Said("that day's key was destroyed", "当日的密钥已销毁"))
+        return seal.unwrap(private, wrapped)
+
     def days(self) -> list[str]:
         """Days whose keys are kept, oldest first."""
         return sorted(p.stem for p in (self._folder / "journal").glob("*.key"))

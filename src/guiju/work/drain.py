@@ -16,7 +16,6 @@ from django.db import transaction
 from guiju import clock
 from guiju.control.records import actions
 from guiju.control.records.models import DrainOffset, Entry, Exchange
-from guiju.errors import Said
 from guiju.journal import claim, reader
 from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
@@ -131,10 +130,7 @@ class Drainer:
 
     def _data_key(self, path: Path, header: Header) -> bytes:
         if path not in self._data_keys:
-            private = self._keyring.day_key_if_kept(header.day)
-            if private is None:
-                raise seal.CannotOpen(Said("that day's key was destroyed", "当日的密钥已销毁"))
-            self._data_keys[path] = seal.unwrap(private, header.wrapped_key)
+            self._data_keys[path] = self._keyring.segment_key(header.day, header.wrapped_key)
         return self._data_keys[path]
 
     def _leave(self, segment: reader.Segment, following: reader.Segment) -> None:

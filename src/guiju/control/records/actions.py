@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from guiju.control.people.roles import require
+from guiju.control.records import waiting
 from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, SubjectKey
 from guiju.errors import Said
 from guiju.ledger import copies, entries, seal, tree
@@ -145,22 +146,29 @@ def found_of(row: Exchange) -> copies.Found:
 
 @transaction.atomic
 def read_contents(exchange: str, *, by, reason: str) -> dict[str, bytes]:
-    """What was asked (`input`), answered (`output`) and said of it (`words`); needs a role and a reason, and is an entry.
+    """What was asked (`input`), answered (`output`) and said of it (`words`), in the ledger or still in the journal only.
 
-    Raises: PermissionDenied, ValueError without a reason.
+    Needs a role and a reason, and is an entry. Raises: PermissionDenied, ValueError without a reason, seal.CannotOpen.
     """
     from guiju.control import audit
 
     require(by, "contents.read")
     if len(reason.strip()) < 4:
         raise ValueError(Said("say why the contents are read", "请写明查看内容的理由"))
+    held = waiting.of(exchange)
     audit.record("contents.read", by=by, target=exchange, reason=reason.strip())
+    held = [w for w in held if w.record.sealed and not known(w.record.entry)]
     found: dict[str, bytes] = {}
+    opened = []
     for content in (
         Content.objects.filter(entry__exchange=exchange).select_related("entry", "key").order_by("entry__index")
     ):
         entry = entries.decode(bytes(content.entry.body))
-        data = open_content(content, entry.commitment)
+        opened.append((entry, open_content(content, entry.commitment)))
+    for one in held:
+        if not SubjectKey.objects.filter(subject=one.record.subject, erased_at__isnull=False).exists():
+            opened.append((one.entry, seal.open_payload(waiting.payload(one), one.entry.commitment)))
+    for entry, data in opened:
         if isinstance(entry, entries.Feedback):
             found["words"] = b"\n\n".join(filter(None, (found.get("words"), data)))
         else:

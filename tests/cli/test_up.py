@@ -112,10 +112,12 @@ def test_it_waits_for_the_word_ready(config: Config):
     assert up.answers_ready(config) is False
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_what_is_printed_leads_everywhere(config: Config, language: str):
+@pytest.mark.parametrize(("language", "word"), [("zh_CN.UTF-8", "一次性"), ("en_US.UTF-8", "works once")])
+def test_what_is_printed_leads_everywhere(config: Config, language: str, word: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LC_ALL", language)
     prepared = {"link": "http://localhost:8787/console/first/abc", "key": "gj-" + "k" * 43}
-    text = welcome.text(config, prepared, language, 4.06)
+    text = welcome.text(config, prepared, 4.06)
+    assert word in text
     assert "http://localhost:8787/\n" in text
     assert "http://localhost:8787/console/\n" in text
     assert prepared["link"] in text
@@ -125,11 +127,11 @@ def test_what_is_printed_leads_everywhere(config: Config, language: str):
 
 
 def test_a_later_start_says_how_to_get_a_link(config: Config):
-    assert "guiju admin link" in welcome.text(config, {"key": "gj-x"}, "en", 1.0)
+    assert "guiju admin link" in welcome.text(config, {"key": "gj-x"}, 1.0)
 
 
 def test_the_other_model_is_the_one_asked(config: Config):
-    text = welcome.text(config, {"key": "gj-x", "model": "qwen3"}, "en", 1.0)
+    text = welcome.text(config, {"key": "gj-x", "model": "qwen3"}, 1.0)
     assert '"model": "qwen3"' in text
     assert "SmolLM2" not in text
 

@@ -29,7 +29,7 @@ from guiju.cli import preflight, welcome
 from guiju.cli.files import secret_of
 from guiju.cli.main import OK, UNFIT, USAGE
 from guiju.cli.supervisor import Child, Supervisor, describe
-from guiju.cli.words import language, say
+from guiju.cli.words import say
 from guiju.config import EMBEDDED_URL, EVERYWHERE, Config, control_socket, load, local_socket
 from guiju.demo.server import weights
 from guiju.errors import BadRequest, Said
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             weights()  # says what is missing, before anything is started
         if (free := preflight.home_has_room(config)) < (stop := config["disk.stop_bytes"]):
             numbers = {"free": free // 1_000_000, "stop": stop // 1_000_000}
-            echo(welcome.LOW_DISK[language()].format(home=config.home, **numbers))
+            echo(say(welcome.LOW_DISK).format(home=config.home, **numbers))
         return Machine(config, embedded=embedded, as_json=args.json).serve()
 
 
@@ -145,7 +145,7 @@ class Machine:
             code = problem.code
         finally:
             if self.supervisor.asked:
-                echo(welcome.ENDING[language()])
+                echo(say(welcome.ENDING))
             workers = [GATEWAY.format(number) for number in range(self.config["workers"])]
             self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", "model"], GRACE_OTHERS)])
         return code
@@ -153,7 +153,7 @@ class Machine:
     def welcome(self, prepared: dict[str, Any]) -> None:
         """Print where to go; nobody may be reading any more."""
         seconds = clock.monotonic() - self.started
-        text = welcome.text(self.config, prepared, language(), seconds)
+        text = welcome.text(self.config, prepared, seconds)
         if self.as_json:
             text = json.dumps(welcome.facts(self.config, prepared), ensure_ascii=False)
         with suppress(OSError):
@@ -163,7 +163,7 @@ class Machine:
         """Start everything in order; returns what was prepared, or None where Ctrl-C came first."""
         known = (self.config.run / "snapshot.json").exists()
         if not known:
-            echo(welcome.FIRST_START[language()])
+            echo(say(welcome.FIRST_START))
         if self.embedded:
             self.command("model", "guiju.demo.server")
         if known:

@@ -11,40 +11,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from guiju.cli.words import say
 from guiju.config import EMBEDDED_MODEL, Config
+from guiju.errors import Said
 
-LOW_DISK = {
-    "zh": "注意：{home} 所在磁盘仅剩 {free} MB，低于 disk.stop_bytes（{stop} MB）；腾出空间之前，网关不接受新的请求。",
-    "en": "Note: {home} has {free} MB of free disk, less than disk.stop_bytes ({stop} MB): the gateway refuses new exchanges "
+LOW_DISK = Said(
+    "Note: {home} has {free} MB of free disk, less than disk.stop_bytes ({stop} MB): the gateway refuses new exchanges "
     "until space is made.",
-}
-FIRST_START = {
-    "zh": "首次启动：生成密钥、建表、写入初始数据……",
-    "en": "First start: making keys, tables and first data …",
-}
-ENDING = {
-    "zh": "正在停止：等待进行中的回答结束（再按一次 Ctrl-C 立即停止）……",
-    "en": "Stopping: running answers may finish (Ctrl-C again stops at once) …",
-}
-
-TEXT = {
-    "zh": """
-规矩已就绪（{seconds:.1f} 秒）。Ctrl-C 停止全部进程。
-
-  聊天页      {url}/
-  控制台      {url}/console/
-  管理员登录  {link}
-  演示密钥    {key}
-              {key_note}
-
-  试一试（可直接粘贴）：
-
-{curl}
-
-  {model_note}
-  数据与日志  {home}
-""",
-    "en": """
+    "注意：{home} 所在磁盘仅剩 {free} MB，低于 disk.stop_bytes（{stop} MB）；腾出空间之前，网关不接受新的请求。",
+)
+FIRST_START = Said("First start: making keys, tables and first data …", "首次启动：生成密钥、建表、写入初始数据……")
+ENDING = Said(
+    "Stopping: running answers may finish (Ctrl-C again stops at once) …",
+    "正在停止：等待进行中的回答结束（再按一次 Ctrl-C 立即停止）……",
+)
+TEXT = Said(
+    """
 Guiju is ready ({seconds:.1f} s). Ctrl-C ends everything.
 
   chat page   {url}/
@@ -60,21 +42,34 @@ Guiju is ready ({seconds:.1f} s). Ctrl-C ends everything.
   {model_note}
   data, logs  {home}
 """,
-}
-LINK_LATER = {
-    "zh": "需要新的登录链接时运行：{guiju} admin link",
-    "en": "for a new link, run: {guiju} admin link",
-}
-LINK_ONCE = {"zh": "{link}（一次性）", "en": "{link}  (works once)"}
-KEY_NOTE = {
-    "zh": "演示应用的密钥，只保存在本机（{file}，0600）；为您的应用创建密钥：{guiju} key create --app NAME",
-    "en": "The demo app's own, kept on this machine only ({file}, 0600); for yours: {guiju} key create --app NAME",
-}
-EMBEDDED_NOTE = {
-    "zh": "当前使用内置的演示小模型 SmolLM2-135M（中文很差）。换用其他模型：{guiju} up --upstream URL --model 模型名",
-    "en": "The model is the small embedded SmolLM2-135M. For a real one: {guiju} up --upstream URL --model NAME",
-}
-MODEL_NOTE = {"zh": "模型：{model}", "en": "The model is {model}."}
+    """
+规矩已就绪（{seconds:.1f} 秒）。Ctrl-C 停止全部进程。
+
+  聊天页      {url}/
+  控制台      {url}/console/
+  管理员登录  {link}
+  演示密钥    {key}
+              {key_note}
+
+  试一试（可直接粘贴）：
+
+{curl}
+
+  {model_note}
+  数据与日志  {home}
+""",
+)
+LINK_LATER = Said("for a new link, run: {guiju} admin link", "需要新的登录链接时运行：{guiju} admin link")
+LINK_ONCE = Said("{link}  (works once)", "{link}（一次性）")
+KEY_NOTE = Said(
+    "The demo app's own, kept on this machine only ({file}, 0600); for yours: {guiju} key create --app NAME",
+    "演示应用的密钥，只保存在本机（{file}，0600）；为您的应用创建密钥：{guiju} key create --app 应用名",
+)
+EMBEDDED_NOTE = Said(
+    "The model is the small embedded SmolLM2-135M. For a real one: {guiju} up --upstream URL --model NAME",
+    "当前使用内置的演示小模型 SmolLM2-135M（中文很差）。换用其他模型：{guiju} up --upstream URL --model 模型名",
+)
+MODEL_NOTE = Said("The model is {model}.", "模型：{model}")
 PROMPT = "What is the capital of France?"
 """English in both languages: the embedded model's Chinese is poor."""
 
@@ -108,20 +103,18 @@ def facts(config: Config, prepared: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(config: Config, prepared: Mapping[str, Any], language: str, seconds: float) -> str:
-    """The whole of it, in `zh` or `en`. `prepared` is what guiju.control.first_start.prepare returned."""
+def text(config: Config, prepared: Mapping[str, Any], seconds: float) -> str:
+    """The whole of it. `prepared` is what guiju.control.first_start.prepare returned."""
     guiju = typed(config.home)
     url, link, key = config.base_url, prepared.get("link"), prepared["key"]
     model = prepared.get("model") or EMBEDDED_MODEL
-    return TEXT[language].format(
+    return say(TEXT).format(
         seconds=seconds,
         url=url,
-        link=LINK_ONCE[language].format(link=link) if link else LINK_LATER[language].format(guiju=guiju),
+        link=say(LINK_ONCE).format(link=link) if link else say(LINK_LATER).format(guiju=guiju),
         key=key,
-        key_note=KEY_NOTE[language].format(file=config.run / "demo.key", guiju=guiju),
+        key_note=say(KEY_NOTE).format(file=config.run / "demo.key", guiju=guiju),
         curl=curl(url, key, model, PROMPT),
-        model_note=EMBEDDED_NOTE[language].format(guiju=guiju)
-        if model == EMBEDDED_MODEL
-        else MODEL_NOTE[language].format(model=model),
+        model_note=say(EMBEDDED_NOTE if model == EMBEDDED_MODEL else MODEL_NOTE).format(guiju=guiju, model=model),
         home=config.home,
     )

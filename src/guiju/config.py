@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from guiju.errors import Said, SettingError
+from guiju.quoted import quoted
 
 
 class Setting(NamedTuple):
@@ -317,7 +318,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             except OSError as problem:
                 raise SettingError(
                     name=setting.variable + "_FILE",
-                    problem=str(problem),
+                    problem=Said("{path}: {problem}", "{path}：{problem}", path=path, problem=quoted(problem)),
                     remedy=Said("Name a readable file", "请指定可读的文件"),
                 ) from None
         elif (text := env.get(setting.variable)) is not None:
@@ -333,13 +334,13 @@ def _table(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise SettingError(
             name=str(file),
-            problem=str(problem),
+            problem=quoted(problem),
             remedy=Said("Mend the file or move it away", "请修正该文件，或将其移走"),
         ) from None
     except OSError as problem:
         raise SettingError(
             name=str(file),
-            problem=Said("can't be read ({problem})", "无法读取（{problem}）", problem=problem.strerror),
+            problem=Said("can't be read ({problem})", "无法读取（{problem}）", problem=quoted(problem)),
             remedy=Said(
                 "Name a folder of yours: export GUIJU_HOME=~/guiju-data",
                 "请换一个您自己的文件夹：export GUIJU_HOME=~/guiju-data",

@@ -301,3 +301,28 @@ def test_success_is_told_in_the_terminals_language(run: Run):
     assert run("ledger", "verify", language="zh_CN.UTF-8").stdout.startswith("完好：记录 ")
     for listed in ("service", "key"):
         assert not re.search("running|valid|revoked", run(listed, "list", language="zh_CN.UTF-8").stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "said"),
+    [
+        (
+            ("policy", "check"),
+            "name: default\nrules: [a\n",
+            "file:3:1: 不是有效的 YAML：应为“,”或“]”，此处却是文件的结尾",
+        ),
+        (("policy", "check"), "name: a: b\n", "file:1:8: 不是有效的 YAML：此处不能再写“键: 值”"),
+        (("lexicon", "import", "--class", "A.1.h.fraud"), '"甲乙"x\n', "这一行不是有效的 CSV：右引号之后应为“,”"),
+        (("lexicon", "import"), "term,class\n甲乙,A.1.h.fraud,x\n", "有 3 个字段，但只有 2 列"),
+        (("review", "--format", "jsonl"), '{"text": 1}\n', "file:1:1: 应为 `str`，实为 `int`（位于 `$.text`）"),
+        (("review", "--policy"), "a: [1", "file:1:6: 不是有效的 YAML：应为“,”或“]”，此处却是文件的结尾"),
+        (("policy", "check"), None, "file：没有这个文件或文件夹"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_whole_in_chinese(run: Run, tmp_path: Path, words, text: str | None, said: str):
+    file = tmp_path / "file"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    done = run(*words, str(file), *(["-"] if "--policy" in words else []), language="zh_CN.UTF-8")
+    assert done.returncode == 2
+    assert said in done.stderr

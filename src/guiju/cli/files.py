@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from guiju.errors import BadRequest
+from guiju.quoted import quoted
 
 
 class CannotRead(BadRequest):
@@ -28,7 +29,7 @@ def text_of(file: str) -> str:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as problem:
-        raise CannotRead(file=file, problem=problem.strerror or problem) from None
+        raise CannotRead(file=file, problem=quoted(problem)) from None
     except UnicodeDecodeError as problem:
         raise NotText(file=file, byte=problem.start) from None
 

@@ -14,6 +14,7 @@ from guiju.cli.words import say
 from guiju.config import load
 from guiju.errors import Said
 from guiju.gateway import worker
+from guiju.quoted import quoted
 
 COLLECT = 20_000, 20, 20
 """How often the collector of cycles looks (gc.set_threshold). An exchange makes a few hundred objects and no cycle: at
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             "Port {port} can't be used: {problem}.",
             "无法使用端口 {port}：{problem}。",
             port=config["port"],
-            problem=problem.strerror or problem,
+            problem=quoted(problem),
         )
         print(said, file=sys.stderr)
         return 3

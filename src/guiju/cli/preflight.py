@@ -16,6 +16,7 @@ from typing import IO
 
 from guiju.config import Config
 from guiju.errors import Said, SettingError
+from guiju.quoted import quoted
 
 LEAST_FREE = 32_000_000
 """Bytes: keys, tables and the shipped lexicons, a few times over."""
@@ -76,7 +77,7 @@ def home_is_writable(config: Config) -> None:
             probe.write_bytes(b"")
             probe.unlink()
     except OSError as problem:
-        raise HomeNotWritable(home=config.home, problem=problem.strerror or problem) from None
+        raise HomeNotWritable(home=config.home, problem=quoted(problem)) from None
 
 
 def home_has_room(config: Config) -> int:
@@ -135,7 +136,7 @@ def port_is_free(config: Config) -> None:
         if problem.errno == errno.EADDRINUSE:
             owner = listener(port) or Said("another process", "另一进程")
             raise PortTaken(host=host, port=port, owner=owner, other=_other(port)) from None
-        raise NoSuchPlace(host=host, port=port, problem=problem.strerror or problem) from None
+        raise NoSuchPlace(host=host, port=port, problem=quoted(problem)) from None
 
 
 def _other(port: int) -> int:

@@ -27,6 +27,7 @@ from guiju.cli.review_setup import Setup, setup
 from guiju.cli.words import language, say
 from guiju.config import load
 from guiju.errors import InputFileError, Said
+from guiju.quoted import quoted
 from guiju.review.judge import Reviewer
 from guiju.types import Action, Direction, Finding, Verdict
 
@@ -199,7 +200,7 @@ def opened(file: str) -> BinaryIO:
     try:
         return open(file, "rb", buffering=0)
     except OSError as problem:
-        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=problem.strerror)
+        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=quoted(problem))
         raise InputFileError(file=file, line=1, column=1, problem=said) from None
 
 
@@ -266,7 +267,7 @@ def judge(batch: Batch, way: Way) -> Answer:
             row = _row(line, way.format)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             unreadable = isinstance(problem, UnicodeDecodeError)
-            said = Said("this isn't UTF-8", "不是 UTF-8 编码") if unreadable else str(problem).rstrip(".")
+            said = Said("this isn't UTF-8", "不是 UTF-8 编码") if unreadable else quoted(problem)
             problems.append((number, said, line[:200].decode("utf-8", "replace")))
             continue
         direction = way.direction if row.direction is msgspec.UNSET else row.direction

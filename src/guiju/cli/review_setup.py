@@ -14,6 +14,7 @@ from guiju import plugins
 from guiju.cli.named import NoSuchService
 from guiju.config import Config
 from guiju.errors import InputFileError, ReviewUnavailable, Said
+from guiju.quoted import quoted
 from guiju.review.lexicon import encode_terms
 from guiju.review.lexicon_check import read_terms
 from guiju.review.load import default_lexicons, default_policy
@@ -73,7 +74,7 @@ def active(config: Config) -> Snapshot | None:
     try:
         return decode(file.read_bytes())
     except (OSError, msgspec.DecodeError) as problem:
-        said = Said("{file}: {problem}", "{file}：{problem}", file=file, problem=problem)
+        said = Said("{file}: {problem}", "{file}：{problem}", file=file, problem=quoted(problem))
         raise ReviewUnavailable(problem=said) from None
 
 
@@ -122,7 +123,9 @@ def _active_lexicons(config: Config, snapshot: Snapshot | None) -> dict[str, byt
         try:
             blobs[reference.name] = (config.blobs / reference.digest).read_bytes()
         except OSError as problem:
-            said = Said("lexicon '{name}': {problem}", "词库“{name}”：{problem}", name=reference.name, problem=problem)
+            said = Said(
+                "lexicon '{name}': {problem}", "词库“{name}”：{problem}", name=reference.name, problem=quoted(problem)
+            )
             raise ReviewUnavailable(problem=said) from None
     return blobs
 
@@ -135,5 +138,5 @@ def _text(path: str) -> str:
             file=path, line=1, column=1, problem=Said("this file isn't UTF-8", "文件不是 UTF-8 编码")
         ) from None
     except OSError as problem:
-        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=problem.strerror)
+        said = Said("this file can't be read: {problem}", "无法读取该文件：{problem}", problem=quoted(problem))
         raise InputFileError(file=path, line=1, column=1, problem=said) from None

@@ -24,6 +24,7 @@ from typing import IO
 from guiju import clock
 from guiju.cli.words import say
 from guiju.errors import Said
+from guiju.quoted import quoted
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Seconds before a crashed child is started again: doubled each time, forgotten after a minute of health."""
@@ -194,9 +195,7 @@ class Supervisor:
             self._logs_fail = False
         except OSError as problem:  # a full disk ends logs, not what is being served
             if not self._logs_fail:
-                said = Said(
-                    "logs can't be written: {problem}", "无法写入日志：{problem}", problem=problem.strerror or problem
-                )
+                said = Said("logs can't be written: {problem}", "无法写入日志：{problem}", problem=quoted(problem))
                 self._echo(say(said))
             self._logs_fail = True
 

@@ -26,6 +26,7 @@ from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.routing import Target
 from guiju.label.record import DEMO_CODE
 from guiju.ledger.seal import pseudonym
+from guiju.quoted import quoted
 from guiju.snapshot import App, Key, Service
 from guiju.types import Claim, Grant
 
@@ -146,7 +147,7 @@ def _subject_token(token: str, app: App) -> dict[str, Any]:
     try:
         return jwt.decode(token, app.subject_key, algorithms=[algorithm], options={"require": ["exp", "sub"]})
     except jwt.InvalidTokenError as problem:
-        said = Said("the token doesn't hold: {problem}", "令牌无效：{problem}", problem=problem)
+        said = Said("the token doesn't hold: {problem}", "令牌无效：{problem}", problem=quoted(problem))
         raise BadRequest(field="X-Guiju-Subject", problem=said) from None
 
 

@@ -19,6 +19,7 @@ import httptools
 from guiju import clock
 from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from guiju.gateway.breaker import Breaker
+from guiju.quoted import quoted
 
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
@@ -411,7 +412,7 @@ class Pool:
         except TimeoutError:
             raise UpstreamTimeout(upstream=self.name, seconds=round(self.connect_timeout)) from None
         except (OSError, ssl.SSLError) as problem:
-            raise UpstreamUnavailable(upstream=self.name, problem=problem.strerror or str(problem)) from None
+            raise UpstreamUnavailable(upstream=self.name, problem=quoted(problem)) from None
         return reply
 
     def keep(self, reply: Reply) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guiju.config import Config
 from guiju.errors import Said, SettingError
 from guiju.ledger import seal
+from guiju.quoted import quoted
 
 
 class Keyring:
@@ -29,7 +30,7 @@ class Keyring:
             (folder / "journal").mkdir(exist_ok=True, mode=0o700)
         except OSError as problem:
             raise SettingError(
-                name=str(folder), problem=str(problem), remedy=Said("Make it writable", "请使其可写")
+                name=str(folder), problem=quoted(problem), remedy=Said("Make it writable", "请使其可写")
             ) from None
         self.master = self._key(master_file or folder / "master.key", 32)
         """Wraps subjects' keys and short secrets."""
@@ -106,7 +107,7 @@ class Keyring:
         except OSError as problem:
             raise SettingError(
                 name=str(path),
-                problem=str(problem),
+                problem=quoted(problem),
                 remedy=Said("Make it readable for this user", "请使当前用户可以读取"),
             ) from None
         if len(key) != size:

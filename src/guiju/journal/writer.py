@@ -26,6 +26,7 @@ from guiju.journal import reader
 from guiju.journal.disk import Disk, RealDisk
 from guiju.journal.segment import MAGIC, TAG, Chain, Header, Mark, Record
 from guiju.ledger import entries, seal
+from guiju.quoted import quoted
 
 CROWD, GATHER = 5, 0.002
 """Entries of one sync that make a crowd, and seconds that the sync after it waits for more (as `commit_siblings` and
@@ -174,7 +175,7 @@ class Journal:
             try:
                 self._disk.append(fd, data)
             except Exception as error:  # whatever it is: a thread that dies leaves all of them waiting
-                problem = _told(error)
+                problem = quoted(error)
             try:
                 self._loop.call_soon_threadsafe(self._settle, data, futures, problem)
             except RuntimeError:
@@ -257,13 +258,9 @@ class Journal:
         try:
             self._begin_segment()
         except (OSError, GuijuError) as error:  # the day's key is a file as well
-            self.failed = _told(error)
+            self.failed = quoted(error)
             return False
         return True
-
-
-def _told(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _fail(futures: list[asyncio.Future[None]], problem: str) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from guiju.errors import InputFileError, Said
+from guiju.quoted import quoted
 from guiju.review.canon import canonical, plain
 from guiju.review.hints import did_you_mean, one_of, unknown_class
 from guiju.review.lexicon import Lexicon, Term, encode_terms, key_of
@@ -123,7 +124,7 @@ def _rows(lines: Sequence[str], file: str) -> Iterable[tuple[int, list[str]]]:
             return
         except csv.Error as problem:
             close = Said("close the quotation mark, or write it twice to mean itself", "请补上右引号；引号本身请写两遍")
-            said = Said("this line isn't CSV: {problem}", "这一行不是有效的 CSV：{problem}", problem=problem)
+            said = Said("this line isn't CSV: {problem}", "这一行不是有效的 CSV：{problem}", problem=quoted(problem))
             raise _error(file, line, lines, 1, said, close if "end of data" in str(problem) else "") from None
         yield line, row
 

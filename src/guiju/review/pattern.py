@@ -13,6 +13,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from guiju.errors import Said
+from guiju.quoted import quoted
 from guiju.review.detector import Scan, Scanner, Sources
 from guiju.review.policy import Pattern
 from guiju.types import Direction, Finding
@@ -30,7 +31,7 @@ def check(pattern: Pattern) -> Said | None:
             "`{regex}` is no regular expression: {problem}",
             "`{regex}` 不是正则表达式：{problem}",
             regex=pattern.regex,
-            problem=problem.msg,
+            problem=quoted(problem),
         )
     low, high = tree.getwidth()
     if low == 0:

@@ -14,6 +14,7 @@ import yaml
 import yaml.reader
 
 from guiju.errors import GuijuError, InputFileError, Said
+from guiju.quoted import quoted
 from guiju.review import pattern as patterns
 from guiju.review.hints import did_you_mean, one_of, unknown_class
 from guiju.review.policy import Pattern, Policy, Rule
@@ -71,7 +72,7 @@ class _Reader:
         except yaml.MarkedYAMLError as problem:
             self._fail(
                 problem.problem_mark or problem.context_mark,
-                Said("this isn't YAML: {problem}", "不是有效的 YAML：{problem}", problem=_said(problem)),
+                Said("this isn't YAML: {problem}", "不是有效的 YAML：{problem}", problem=quoted(problem)),
             )
         except yaml.reader.ReaderError as problem:
             self._fail(
@@ -323,10 +324,6 @@ class _Reader:
     def _error(self, line: int, column: int, problem: str, hint: str) -> InputFileError:
         source = self._lines[line - 1] if line <= len(self._lines) else ""
         return InputFileError(file=self._file, line=line, column=column, problem=problem, source_line=source, hint=hint)
-
-
-def _said(problem: yaml.MarkedYAMLError) -> str:
-    return str(problem.problem or problem.context).rstrip(".")
 
 
 def describe(policy: Policy) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
+from guiju.quoted import quoted
 from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
@@ -82,7 +83,7 @@ def read_json(body: bytes) -> Json:
         value = decode(body)
     except UNREADABLE as problem:
         raise BadRequest(
-            field="body", problem=Said("is not JSON: {problem}", "不是 JSON：{problem}", problem=problem)
+            field="body", problem=Said("is not JSON: {problem}", "不是 JSON：{problem}", problem=quoted(problem))
         ) from None
     if not isinstance(value, dict):
         raise BadRequest(field="body", problem=Said("must be a JSON object", "须为 JSON 对象"))

@@ -97,7 +97,16 @@ class TestKeys:
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
         assert run("key", "list").stdout == before
 
-    @pytest.mark.parametrize("name", ["", "a b", "x" * 81, "../x"])
+    def test_an_app_may_have_a_chinese_name(self, run: Run):
+        made = told(run("key", "create", "--app", "客服助手", "--json"))
+        assert made["app"] == "客服助手"
+        accented = [told(run("key", "create", "--app", name, "--json"))["app"] for name in ("caf\u00e9", "cafe\u0301")]
+        assert accented == ["caf\u00e9"] * 2
+        assert "客服助手              gj-" in run("key", "list").stdout
+        done = run("key", "revoke", str(made["id"]), language="zh_CN.UTF-8")
+        assert done.stdout == f"应用 客服助手 的密钥 {made['key'][:7]}… 已吊销。\n"
+
+    @pytest.mark.parametrize("name", ["", "a b", "x" * 81, "../x", "客服\u3000助手", "客服\u200b"])
     def test_an_app_needs_a_name(self, run: Run, name: str):
         done = run("key", "create", "--app", name)
         assert (done.returncode, done.stdout) == (2, "")

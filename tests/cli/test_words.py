@@ -8,7 +8,7 @@ import re
 import pytest
 
 from guiju.cli import main as cli
-from guiju.cli.words import Parser, say
+from guiju.cli.words import Parser, column, say
 from guiju.errors import Said
 
 ENGLISH = re.compile("[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
@@ -24,6 +24,14 @@ def test_words_follow_the_terminal(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LC_ALL", "C")
     assert say("{n} lines", "{n} 行", n=3) == "3 lines"
     assert say("as it stands") == "as it stands"
+
+
+def test_a_column_is_as_wide_in_either_script():
+    assert [column(text, 8) + "|" for text in ("abcd", "客服", "客服助手们")] == [
+        "abcd    |",
+        "客服    |",
+        "客服助手们|",
+    ]
 
 
 def every_parser(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -188,7 +188,7 @@ class TestForms:
     @pytest.mark.parametrize(
         ("path", "given", "field"),
         [
-            ("services/new/", {"name": "名字", "title_zh": "标题甲"}, "name"),
+            ("services/new/", {"name": "名 字", "title_zh": "标题甲"}, "name"),
             ("services/new/", {"name": "new", "title_zh": "标题甲"}, "name"),
             ("services/apps/new/", {"name": "a b", "allowed_models": "标题甲"}, "name"),
             ("services/apps/demo/", {"given_key": "short", "allowed_models": "标题甲"}, "given_key"),
@@ -196,7 +196,7 @@ class TestForms:
             ("services/upstreams/", {"name": "u", "url": "http://[x", "dialect": "anthropic"}, "url"),
             ("services/upstreams/", {"name": "u", "url": "http://h/v1", "model": "标题甲"}, "service"),
             ("services/provider/", {"code": "123", "name": "标题甲"}, "code"),
-            ("lexicons/import/", {"name": "词库", "csv": "标题甲"}, "name"),
+            ("lexicons/import/", {"name": "词 库", "csv": "标题甲"}, "name"),
             ("lexicons/import/", {"name": "import", "csv": "标题甲"}, "name"),
             ("people/invite/", {"username": "9 x", "role": "auditor"}, "username"),
         ],

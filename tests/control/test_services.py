@@ -24,9 +24,3 @@ def test_a_base_url_is_taken(url: str):
 def test_what_is_no_base_url_is_refused(url: str):
     with pytest.raises(actions.BadUrl):
         actions._check_url(url)
-
-
-@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 81, "名", "x\n"])
-def test_what_is_no_name_is_refused(name: str):
-    with pytest.raises(actions.BadName):
-        actions._check_name(name)

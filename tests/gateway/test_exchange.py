@@ -88,6 +88,19 @@ class TestOpenAi:
         assert answer.model_extra["guiju"]["label"]["AIGC"]["Label"] == "1"
         assert explained(guiju, exchange)["outcome"] == "served"
 
+    def test_an_app_of_a_chinese_name_is_served_and_explained(self, guiju: Whole):
+        key = command(guiju, "key", "create", "--app", "客服助手").stdout.strip()
+        client = openai.OpenAI(base_url=f"{guiju.url}/v1", api_key=key, max_retries=0)
+        raw = client.chat.completions.with_raw_response.create(model="m", messages=user("hello"), user="amei")
+        assert all(value.isascii() for value in raw.headers.values())
+        exchange = raw.headers["x-guiju-exchange"]
+        explained(guiju, exchange)
+        shown = command(guiju, "explain", exchange, "--contents", "--reason", "抽查一次").stdout
+        assert "app 客服助手, service demo" in shown
+        assert "You said: hello" in shown
+        command(guiju, "key", "revoke", key)
+        assert httpx.get(f"{guiju.url}/v1/models", headers={"authorization": f"Bearer {key}"}).status_code == 401
+
     def test_a_stream_says_the_same_in_pieces(self, client: openai.OpenAI):
         pieces = list(client.chat.completions.create(model="m", messages=user("好 吧"), stream=True,
                                                      stream_options={"include_usage": True}))  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from guiju import clock
 from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
-from guiju.cli.words import say
+from guiju.cli.words import column, say
 from guiju.errors import Said
 
 STATES = {
@@ -75,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
             print(json.dumps(shown, ensure_ascii=False))
         else:
             for line in shown:
-                print(f"{line['id']:>4}  {line['app']:20}  {line['prefix']}…  {say(STATES[str(line['state'])])}")
+                print(
+                    f"{line['id']:>4}  {column(str(line['app']), 20)}  {line['prefix']}…  {say(STATES[str(line['state'])])}"
+                )
         return 0
     row = named.key(args.key)
     text = say(

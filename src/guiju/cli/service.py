@@ -7,7 +7,7 @@ import json
 
 from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
-from guiju.cli.words import say
+from guiju.cli.words import column, say
 from guiju.errors import Said
 
 STATES = {
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             for row in rows:
                 tail = say("policy {policy}, {apps} apps", "策略 {policy}，{apps} 个应用", **row)
-                print(f"{row['name']:20}  {say(STATES[row['state']]):10}  {tail}")
+                print(f"{column(row['name'], 20)}  {column(say(STATES[row['state']]), 10)}  {tail}")
         return 0
     service = named.service(args.name)
     act = actions.suspend if args.verb == "suspend" else actions.resume

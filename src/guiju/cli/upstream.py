@@ -9,7 +9,7 @@ import os
 from guiju.cli import named
 from guiju.cli.django_setup import finish, ready
 from guiju.cli.files import secret_of
-from guiju.cli.words import say
+from guiju.cli.words import column, say
 from guiju.errors import Said
 
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             for row in rows:
                 key = say("  (with key)", "（有密钥）") if row["key"] else ""
-                print(f"{row['name']:20}  {row['dialect']:10}  {row['url']}{key}")
+                print(f"{column(row['name'], 20)}  {row['dialect']:10}  {row['url']}{key}")
         return 0
     secret = secret_of(args.key_file) if args.key_file else os.environ.get("GUIJU_UPSTREAM_KEY")
     service = named.service(args.service, otherwise_first=True)

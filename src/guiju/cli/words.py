@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import unicodedata
 from typing import Any
 
 from guiju.errors import Said, told
@@ -23,6 +24,11 @@ def language() -> str:
 def say(en: object, zh: str | None = None, **holes: object) -> str:
     """A `Said` in the terminal's language; `say(en, zh, **holes)` makes it."""
     return str(told(en if zh is None else Said(str(en), zh, **holes), language()))
+
+
+def column(text: str, width: int) -> str:
+    """A text of a list, filled up to so many cells: a Chinese character takes two."""
+    return text + " " * (width - sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text))
 
 
 class Parser(argparse.ArgumentParser):

@@ -7,6 +7,7 @@ mistake is told at its place with what to write instead, one per rule, all of th
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -102,7 +103,7 @@ class _Reader:
         self._once(patterns_found, Said("pattern", "模式"))
         title_zh, title_en = self._try(lambda: self._title(top), ("", ""))
         made = Policy(
-            name=self._try(lambda: self._string(top["name"], "name"), ""),
+            name=self._try(lambda: unicodedata.normalize("NFC", self._string(top["name"], "name")), ""),
             version=version,
             title_zh=title_zh,
             title_en=title_en,

@@ -12,7 +12,7 @@ from django.db.models import Max
 from msgspec import structs
 
 from guiju import clock, plugins
-from guiju.control import audit
+from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.publish import publish
@@ -28,6 +28,7 @@ from guiju.types import Verdict
 def save_policy(name: str, yaml: str, *, by, note: str = "") -> PolicyVersion:
     """A new version as a draft. Raises: PermissionDenied, InputFileError pointing into the text."""
     require(by, "policies.edit")
+    name = names.checked(name)
     parsed = parse_policy(yaml, plugins.taxonomy(), file=f"{name}.yaml")
     if parsed.name != name:
         problem = Said(
@@ -88,6 +89,7 @@ def import_lexicon(
 ) -> tuple[LexiconVersion, int]:
     """A new version of a lexicon, in force at once where `activate`. Raises: PermissionDenied, InputFileError."""
     require(by, "lexicons.edit")
+    name = names.checked(name)
     terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=plugins.taxonomy())
     blob = encode_terms(terms)
     lexicon, _ = Lexicon.objects.get_or_create(name=name)

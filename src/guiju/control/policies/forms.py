@@ -1,10 +1,10 @@
 """What people may type about lexicons."""
 
 from django import forms
-from django.core.validators import validate_slug
 from django.utils.translation import gettext_lazy as _
 
 from guiju import plugins
+from guiju.control import names
 from guiju.control.policies.models import Lexicon
 
 _PATHS = ("import", "mistake", "term", "new")
@@ -12,7 +12,7 @@ _PATHS = ("import", "mistake", "term", "new")
 
 def clean_name(name):
     """A lexicon's or a policy's name. Raises: ValidationError."""
-    validate_slug(name)
+    names.validate(name)
     if name in _PATHS:
         raise forms.ValidationError(_("This name stands for a page of the console; take another."))
     return name
@@ -23,9 +23,9 @@ class ImportForm(forms.Form):
 
     name = forms.CharField(
         label=_("Name (an existing one gets a new version)"),
-        max_length=80,
+        max_length=names.LONGEST,
         validators=[clean_name],
-        help_text=_("Latin letters, digits, - and _."),
+        help_text=_("Letters of any script, digits, - and _."),
     )
     cls = forms.ChoiceField(label=_("Class of terms that name none"), required=False)
     file = forms.FileField(label=_("CSV (term,class,severity,lang,allow,origin) or one term a line"), required=False)

@@ -3,13 +3,15 @@
 from django.conf import settings
 from django.db import models
 
+from guiju.control.names import NameField
+
 _STATES = [("draft", "draft"), ("waiting", "waiting"), ("active", "active"), ("retired", "retired")]
 
 
 class Policy(models.Model):
     """A policy by name."""
 
-    name = models.SlugField(max_length=80, unique=True)
+    name = NameField()
 
     def __str__(self):
         return self.name
@@ -35,7 +37,7 @@ class PolicyVersion(models.Model):
 class Lexicon(models.Model):
     """A list of terms by name."""
 
-    name = models.SlugField(max_length=80, unique=True)
+    name = NameField()
 
     def __str__(self):
         return self.name

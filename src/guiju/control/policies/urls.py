@@ -6,7 +6,7 @@ app_name = "policies"
 urlpatterns = [
     path("", views.policies, name="list"),
     path("new/", views.new, name="new"),
-    path("<slug:name>/", views.edit, name="edit"),
-    path("<slug:name>/<int:version>/", views.version, name="version"),
-    path("<slug:name>/<int:version>/activate/", views.activate, name="activate"),
+    path("<name:name>/", views.edit, name="edit"),
+    path("<name:name>/<int:version>/", views.version, name="version"),
+    path("<name:name>/<int:version>/activate/", views.activate, name="activate"),
 ]

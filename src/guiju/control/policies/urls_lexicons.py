@@ -8,6 +8,6 @@ urlpatterns = [
     path("import/", views.import_lexicon, name="import"),
     path("mistake/", views.mistake, name="mistake"),
     path("term/", views.term, name="term"),
-    path("<slug:name>/", views.lexicon, name="item"),
-    path("<slug:name>/<int:version>/activate/", views.activate_lexicon, name="activate"),
+    path("<name:name>/", views.lexicon, name="item"),
+    path("<name:name>/<int:version>/activate/", views.activate_lexicon, name="activate"),
 ]

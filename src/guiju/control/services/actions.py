@@ -1,7 +1,6 @@
 """What can be done to services, apps, keys and upstreams: permission, transaction, write, entry, publish."""
 
 import hashlib
-import re
 import secrets
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -10,20 +9,12 @@ from django.conf import settings
 from django.db import transaction
 
 from guiju import clock
-from guiju.control import audit
+from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.publish import publish
 from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
 from guiju.errors import BadRequest, Said
 from guiju.label.record import DEMO_CODE, valid_code
-
-NAME = re.compile(r"[-a-zA-Z0-9_]{1,80}")
-"""As the console's forms have it: names stand in records, paths and logs."""
-
-
-class BadName(BadRequest):
-    text_en = "'{name}' is no name: letters, digits, hyphens and underscores, 1 to 80 of them"
-    text_zh = "“{name}”不能用作名称：只能用英文字母、数字、连字符和下划线，1 到 80 个"
 
 
 class BadUrl(BadRequest):
@@ -34,11 +25,6 @@ class BadUrl(BadRequest):
 class BadSecret(BadRequest):
     text_en = "The upstream's API key holds characters that no HTTP header can carry; look at what was pasted."
     text_zh = "上游的 API 密钥含有 HTTP 头无法携带的字符，请检查所粘贴的内容。"
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise BadName(name=name)
 
 
 def _check_url(url: str) -> None:
@@ -78,7 +64,7 @@ def _set_state(service: Service, state: str, reason: str, by, verb: str) -> int:
 def save_service(service: Service, *, by, what: str) -> int:
     """Create or change a service. `what`: the fields that changed, for the entry."""
     require(by, "services.change")
-    _check_name(service.name)
+    service.name = names.checked(service.name)
     new = service.pk is None
     service.save()
     audit.record("services.create" if new else "services.change", by=by, target=service.name, after=what)
@@ -89,7 +75,7 @@ def save_service(service: Service, *, by, what: str) -> int:
 def save_app(app: App, *, by, what: str) -> int:
     """Create or change an app."""
     require(by, "services.change")
-    _check_name(app.name)
+    app.name = names.checked(app.name)
     new = app.pk is None
     app.save()
     audit.record("apps.create" if new else "apps.change", by=by, target=app.name, after=what)
@@ -159,7 +145,7 @@ def save_upstream(
     Raises: PermissionDenied, BadRequest.
     """
     require(by, "upstreams.change")
-    _check_name(name)
+    name = names.checked(name)
     _check_url(url)
     if secret and not (secret.isascii() and secret.isprintable()):
         raise BadSecret

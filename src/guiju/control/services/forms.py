@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from guiju.control import names
 from guiju.control.services.models import App, ModelRoute, Service
 from guiju.label.record import DEMO_CODE, valid_code
 
@@ -18,7 +19,7 @@ class _Named(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["name"].help_text = _("Latin letters, digits, - and _; it can’t be changed later.")
+        self.fields["name"].help_text = _("Letters of any script, digits, - and _; it can’t be changed later.")
         if self.instance.pk is not None:
             self.fields["name"].disabled = True
             self.fields["name"].help_text = ""
@@ -146,7 +147,7 @@ class AppForm(_Named):
 class UpstreamForm(forms.Form):
     """An upstream, with the model that a service offers from it."""
 
-    name = forms.SlugField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=_("Name"), max_length=names.LONGEST, validators=[names.validate])
     url = forms.CharField(label=_("Base URL"), max_length=500, help_text=_("Up to and with /v1, as programs name it."))
     dialect = forms.ChoiceField(label=_("Dialect"), choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")])
     secret = forms.CharField(

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from guiju.control.names import NameField
+
 
 class Provider(models.Model):
     """One row."""
@@ -14,7 +16,7 @@ class Provider(models.Model):
 class Upstream(models.Model):
     """A server that runs models. Its secret is sealed under the master key and never shown again."""
 
-    name = models.SlugField(max_length=80, unique=True)
+    name = NameField()
     url = models.CharField(max_length=500)
     dialect = models.CharField(
         max_length=10, choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")], default="openai"
@@ -28,7 +30,7 @@ class Upstream(models.Model):
 class Service(models.Model):
     """What the public is told about."""
 
-    name = models.SlugField(max_length=80, unique=True)
+    name = NameField()
     title_zh = models.CharField(max_length=200, blank=True)
     title_en = models.CharField(max_length=200, blank=True)
     state = models.CharField(
@@ -66,7 +68,7 @@ class ModelRoute(models.Model):
 class App(models.Model):
     """One client of one service."""
 
-    name = models.SlugField(max_length=80, unique=True)
+    name = NameField()
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="apps")
     refusal_style = models.CharField(max_length=8, choices=[("answer", "answer"), ("error", "error")], default="answer")
     finish_reason = models.CharField(

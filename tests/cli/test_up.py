@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from guiju import snapshot as snapshots
 from guiju.cli import up, welcome
 from guiju.cli.main import UNFIT, USAGE
 from guiju.cli.supervisor import Child
-from guiju.config import Config
+from guiju.config import EMBEDDED_URL, Config
 from guiju.errors import BadRequest
 
 
@@ -89,6 +90,28 @@ def test_a_failed_start_ends_with_a_documented_code(code: int, expected: int):
     child = Child("prepare", [], {})
     child.code = code
     assert up.StartFailed("prepare", child).code == expected
+
+
+@pytest.mark.parametrize(("upstream", "expected"), [("embedded", True), ("vllm", False)])
+def test_the_embedded_model_is_needed_where_a_route_leads_to_it(tmp_path: Path, upstream: str, expected: bool):
+    route = snapshots.ModelRoute(name="m", upstream=upstream, model="m")
+    servers = tuple(snapshots.Upstream(name=n, url=u) for n, u in (("embedded", EMBEDDED_URL), ("vllm", "http://x/v1")))
+    services = (snapshots.Service(name="a"), snapshots.Service(name="b", models=(route,)))
+    file = tmp_path / "snapshot.json"
+    file.write_bytes(snapshots.encode(snapshots.Snapshot(services=services, upstreams=servers)))
+    assert up.routes_to_embedded(file) is expected
+    file.write_bytes(b"{")
+    assert up.routes_to_embedded(file) is False
+
+
+def test_the_embedded_model_is_started_once_and_only_where_it_may(config: Config, monkeypatch: pytest.MonkeyPatch):
+    for may, expected in ((True, ["model"]), (False, [])):
+        machine = up.Machine(config, embedded=may)
+        started: list[str] = []
+        monkeypatch.setattr(machine.supervisor, "_start", lambda child, started=started: started.append(child.name))
+        machine.model()
+        machine.model()
+        assert started == expected
 
 
 def test_it_waits_for_the_word_ready(config: Config):

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import services
+from fake_upstream import Upstream
 from whole import Whole, clean_environment
 
 pytestmark = pytest.mark.slow
@@ -64,6 +65,11 @@ def gone(pids: list[int], seconds: float = 5.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def is_model(pid: int) -> bool:
+    """Whether a process is the embedded model's."""
+    return b"guiju.demo.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def status(pid: int) -> str:
@@ -141,9 +147,7 @@ class TestAFirstStart:
         assert models(first, key) == 401
 
     def test_a_crashed_part_comes_back(self, first: Whole):
-        victim = next(
-            pid for pid in first.processes() if b"guiju.demo.server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
+        victim = next(pid for pid in first.processes() if is_model(pid))
         os.kill(victim, signal.SIGKILL)
         assert gone([victim])
         answer = until(lambda: try_to(lambda: ask(first, "Hello")), lambda answer: answer is not None)
@@ -178,6 +182,13 @@ class TestALaterStart:
         with Whole(home) as again:
             assert ask(again, "Hello")["choices"]
             assert guiju(home, "ledger", "verify").returncode == 0
+
+    def test_the_embedded_model_stays_away_once_another_has_taken_its_place(self, tmp_path: Path):
+        with Upstream() as model:
+            for options in (("--upstream", model.url, "--model", "m"), ()):
+                with Whole(tmp_path / "var", *options) as guiju_up:
+                    assert not any(is_model(pid) for pid in guiju_up.processes())
+                    assert ask(guiju_up, "Hello")["choices"][0]["message"]["content"] == "You said: Hello"
 
     def test_a_terminal_in_chinese_is_spoken_to_in_chinese(self, home: Path):
         with Whole(home, LC_ALL="zh_CN.UTF-8") as chinese:

@@ -92,6 +92,8 @@ def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[st
     Where control doesn't answer: a worker that runs here waits for it as we do; where none runs, what a gateway starts
     from is written here, so that it never starts with a key or a policy that has ended.
     """
+    from guiju.control.publish import keep
+
     until = clock.monotonic() + seconds
     while True:
         try:
@@ -99,7 +101,7 @@ def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[st
         except (OSError, http.client.HTTPException, json.JSONDecodeError):
             running = claimed(config.journal)
             if not running:
-                _keep(config)
+                keep(config.run / "snapshot.json")
                 return []
             if clock.monotonic() >= until:
                 return sorted(running)
@@ -115,16 +117,6 @@ def _ask_control(config: Config, version: int, seconds: float) -> list[str]:
         return list(json.loads(connection.getresponse().read()).get("behind", []))
     finally:
         connection.close()
-
-
-def _keep(config: Config) -> None:
-    from guiju.control import publish
-
-    _, body = publish.current()
-    file = config.run / "snapshot.json"
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_bytes(body)
-    draft.replace(file)
 
 
 def finish(config: Config, version: int, result: dict[str, Any], *, as_json: bool, text: str) -> int:

@@ -2,9 +2,9 @@
 
     preflight      one home, one port, one of us                    -> a sentence and exit code 3
     gateway        from the last snapshot, at once, where there is one
-    model          the embedded one, unless another upstream was named
+    model          the embedded one, where a service's route leads to it: at once where the last snapshot says so
     prepare        keys, tables, first data (control/first_start.py), in a process that ends
-    control, work  and the gateway, where it had no snapshot to start from
+    control, work  and what couldn't start before: the gateway, the model
     ready          the page, the console, a key and a curl line are printed
 
 Keeping the processes alive and ending them is supervisor.py; what is printed is welcome.py.
@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from guiju import clock
+from guiju import snapshot as snapshots
 from guiju.cli import preflight, welcome
 from guiju.cli.files import secret_of
 from guiju.cli.main import OK, UNFIT, USAGE
@@ -36,6 +37,7 @@ from guiju.errors import BadRequest, Said
 
 GATEWAY = "gateway-{}"
 """Name of a worker, for its log."""
+MODEL = "model"
 START_SECONDS = 120.0
 """Longest first start that is waited for; a slow disk migrating takes a tenth of it."""
 GRACE_GATEWAY, GRACE_OTHERS = 6.0, 4.0
@@ -92,13 +94,10 @@ def run(args: argparse.Namespace) -> int:
     preflight.home_is_writable(config)
     with preflight.only_one(config):
         preflight.port_is_free(config)
-        embedded = not (args.no_demo or config["upstream"])
-        if embedded:
-            weights()  # says what is missing, before anything is started
         if (free := preflight.home_has_room(config)) < (stop := config["disk.stop_bytes"]):
             numbers = {"free": free // 1_000_000, "stop": stop // 1_000_000}
             echo(say(welcome.LOW_DISK).format(home=config.home, **numbers))
-        return Machine(config, embedded=embedded, as_json=args.json).serve()
+        return Machine(config, embedded=not args.no_demo, as_json=args.json).serve()
 
 
 def overrides(args: argparse.Namespace) -> dict[str, str]:
@@ -127,6 +126,7 @@ class Machine:
         self.config = config
         self.as_json = as_json
         self.embedded = embedded
+        """Whether the embedded model may run, where a route leads to it."""
         self.supervisor = Supervisor(config.home / "logs", echo)
         self.started = clock.monotonic()
 
@@ -147,7 +147,7 @@ class Machine:
             if self.supervisor.asked:
                 echo(say(welcome.ENDING))
             workers = [GATEWAY.format(number) for number in range(self.config["workers"])]
-            self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", "model"], GRACE_OTHERS)])
+            self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", MODEL], GRACE_OTHERS)])
         return code
 
     def welcome(self, prepared: dict[str, Any]) -> None:
@@ -160,12 +160,17 @@ class Machine:
             print(text, flush=True)
 
     def bring_up(self) -> dict[str, Any] | None:
-        """Start everything in order; returns what was prepared, or None where Ctrl-C came first."""
-        known = (self.config.run / "snapshot.json").exists()
+        """Start everything in order; returns what was prepared, or None where Ctrl-C came first.
+
+        Raises:
+            StartFailed; NotInstalled where the embedded model is wanted and isn't there.
+        """
+        last = self.config.run / "snapshot.json"
+        known = last.exists()
         if not known:
             echo(say(welcome.FIRST_START))
-        if self.embedded:
-            self.command("model", "guiju.demo.server")
+        elif not self.config["upstream"] and routes_to_embedded(last):
+            self.model()
         if known:
             self.gateways()
         prepare = self.command("prepare", "guiju.cli.prepare", once=True)
@@ -173,11 +178,20 @@ class Machine:
             return None
         if prepare.code:
             raise StartFailed("prepare", prepare)
+        prepared: dict[str, Any] = msgspec.json.decode(prepare.output)
+        if prepared["embedded"]:
+            self.model()
         self.command("control", "guiju.cli.main", "control")
         self.command("work", "guiju.cli.main", "work")
         if not known:
             self.gateways()
-        return msgspec.json.decode(prepare.output) if self.wait(self.ready) else None
+        return prepared if self.wait(self.ready) else None
+
+    def model(self) -> None:
+        """Start the embedded model, unless it runs or may not. Raises: NotInstalled."""
+        if self.embedded and MODEL not in self.supervisor.children:
+            weights()  # says what is missing
+            self.command(MODEL, "guiju.demo.server")
 
     def gateways(self) -> None:
         """Start the workers; the kernel shares the connections among them."""
@@ -211,7 +225,7 @@ class Machine:
     def ready(self) -> bool:
         """Whether every part answers."""
         sockets = [control_socket(self.config)]
-        if self.embedded:
+        if MODEL in self.supervisor.children:
             sockets.append(local_socket(self.config, EMBEDDED_URL.split("/")[2]))
         return all(map(accepts, sockets)) and answers_ready(self.config)
 
@@ -238,6 +252,17 @@ class StartFailed(Exception):
                 tail="\n  ".join(child.tail) or Said("it said nothing", "没有输出任何信息"),
             )
             super().__init__(said)
+
+
+def routes_to_embedded(file: Path) -> bool:
+    """Whether some service's route leads to the embedded model, as the last snapshot says. One that can't be read says no:
+    prepare knows."""
+    try:
+        found = snapshots.decode(file.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return False
+    embedded = {upstream.name for upstream in found.upstreams if upstream.url == EMBEDDED_URL}
+    return any(route.upstream in embedded for service in found.services for route in service.models)
 
 
 def accepts(path: Path) -> bool:

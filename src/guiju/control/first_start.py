@@ -41,7 +41,8 @@ def prepare(config: Config) -> dict[str, Any]:
     """Make an installation ready.
 
     Returns:
-        `key` (the demo app's), `model`, and `link` (the first administrator's sign-in link, while nobody has signed in).
+        `key` (the demo app's), `model`, `embedded` (whether some service's route leads to the embedded model), and `link`
+        (the first administrator's sign-in link, while nobody has signed in).
 
     Raises: NoDatabase.
     """
@@ -49,12 +50,16 @@ def prepare(config: Config) -> dict[str, Any]:
     django()
     from django.db import DatabaseError, transaction
 
+    from guiju.control.publish import keep
+
     try:
         migrate()
         with transaction.atomic():
-            return _data(config)
+            prepared = _data(config)
+        keep(config.run / "snapshot.json")
     except DatabaseError as problem:
         raise NoDatabase(problem=problem) from None
+    return prepared
 
 
 def _data(config: Config) -> dict[str, Any]:
@@ -83,19 +88,20 @@ def _data(config: Config) -> dict[str, Any]:
         App.objects.create(name=DEMO, service=service, allow_media=True, allow_opaque=True)
         App.objects.create(name=CHAT, service=service)
         services.save_upstream(EMBEDDED, EMBEDDED_URL, model=EMBEDDED_MODEL, service=service, by=None)
+    embedded = ModelRoute.objects.filter(upstream__url=EMBEDDED_URL)
     service = Service.objects.get(name=DEMO)
     if config["upstream"]:
         secret = config["upstream_key"] or None
         known = Upstream.objects.filter(name="upstream").first()
         route = ModelRoute.objects.filter(service=service, name=config["upstream_model"]).first()
         if known is None or known.url != config["upstream"].rstrip("/") or route is None or secret is not None:
+            replaced = embedded.filter(service=service, name=service.default_model).first()
             services.save_upstream(
                 "upstream", config["upstream"], secret=secret, model=config["upstream_model"], service=service, by=None
             )
-        service.refresh_from_db()
-    elif service.default_model != EMBEDDED_MODEL and not _routed(service):
-        service.default_model = EMBEDDED_MODEL
-        service.save()
+            service.refresh_from_db()
+            if replaced is not None and replaced.name != service.default_model:
+                services.remove_route(replaced, by=None)  # the new one answers in its place
     for row in LexiconVersion.objects.filter(state="active").defer("csv"):
         policies.place_blob(row.digest, bytes(row.blob))
     key = _demo_key(config)
@@ -103,11 +109,9 @@ def _data(config: Config) -> dict[str, Any]:
     link = None
     if not User.objects.filter(last_login__isnull=False).exists():
         link = f"{config.base_url}/console/link/{people.make_link('admin', by=None)}/"
-    return {"key": key, "model": service.default_model or EMBEDDED_MODEL, "link": link}
-
-
-def _routed(service: Any) -> bool:
-    return service.models.filter(name=service.default_model).exists()
+    first = service.models.order_by("id").first()
+    model = service.default_model or (first.name if first else EMBEDDED_MODEL)
+    return {"key": key, "model": model, "embedded": embedded.exists(), "link": link}
 
 
 def _demo_key(config: Config) -> str:

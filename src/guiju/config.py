@@ -66,7 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL",
         Said(
             "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
-            "人们访问规矩的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址",
+            "用户访问规矩所用的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址",
         ),
     ),
     Setting("node", str, "node1", "name", Said("Name of this machine in the journal", "本机在日志中的名称")),
@@ -126,7 +126,7 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
         Said(
             "Time for a request's head to come, and between parts of its body",
-            "等待请求头到达、以及请求体各部分之间的时限",
+            "等待请求头到达的时限，也是请求体各段之间的时限",
         ),
     ),
     Setting(
@@ -136,7 +136,7 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
         Said(
             "How long a kept connection may wait for its next request, or a client take nothing of its answer",
-            "保持的连接等待下一个请求、以及客户端不接收回答的时限",
+            "长连接等待下一个请求、以及客户端不接收回答的时限",
         ),
     ),
     Setting(
@@ -144,7 +144,7 @@ SETTINGS: tuple[Setting, ...] = (
         int,
         33_554_432,
         "bytes",
-        Said("Largest whole answer of an upstream that is read", "接收上游整段回答的上限"),
+        Said("Largest whole answer of an upstream that is read", "上游整段回答的大小上限"),
     ),
     Setting(
         "gateway.attempts",
@@ -171,7 +171,9 @@ SETTINGS: tuple[Setting, ...] = (
         float,
         10.0,
         "seconds",
-        Said("How long running streams may finish when the service stops", "服务停止时，进行中的流可用于结束的时间"),
+        Said(
+            "How long running streams may finish when the service stops", "服务停止时，留给进行中的流式回答的收尾时间"
+        ),
     ),
     Setting(
         "journal.segment_bytes",
@@ -209,7 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
         float,
         1.0,
         "seconds",
-        Said("Longest that a sentence-level detector may hold", "句级检测器最长可扣留的时间"),
+        Said("Longest that a sentence-level detector may hold", "句级检测器最多可扣住文字多久"),
     ),
     Setting(
         "upstream",
@@ -221,8 +223,8 @@ SETTINGS: tuple[Setting, ...] = (
             "首次启动时代替内置模型的兼容 OpenAI 的服务器",
         ),
     ),
-    Setting("upstream_model", str, "", "name", Said("Its model", "其模型")),
-    Setting("upstream_key", str, "", "secret", Said("Its API key", "其 API 密钥")),
+    Setting("upstream_model", str, "", "name", Said("Its model", "该服务器的模型")),
+    Setting("upstream_key", str, "", "secret", Said("Its API key", "该服务器的 API 密钥")),
     Setting(
         "console.two_persons",
         boolean,

@@ -111,7 +111,7 @@ class HeadTooLarge(CallerError):
 class NotAuthenticated(CallerError):
     code, status = "invalid_api_key", 401
     text_en = "No valid API key was given. Send one as 'Authorization: Bearer gj-…' or 'x-api-key: gj-…'."
-    text_zh = "未提供有效的 API 密钥。请以 'Authorization: Bearer gj-…' 或 'x-api-key: gj-…' 发送。"
+    text_zh = "未提供有效的 API 密钥。请在请求头中发送 'Authorization: Bearer gj-…' 或 'x-api-key: gj-…'。"
 
 
 class KeyExpired(NotAuthenticated):
@@ -129,7 +129,7 @@ class KeyRevoked(NotAuthenticated):
 class NotAllowed(CallerError):
     code, status = "not_allowed", 403
     text_en = "This key may not {what}."
-    text_zh = "该密钥无权执行：{what}。"
+    text_zh = "该密钥不能{what}。"
 
 
 class UnknownModel(CallerError):
@@ -205,7 +205,7 @@ class UpstreamError(GuijuError):
 class UpstreamUnavailable(UpstreamError):
     code = "upstream_unavailable"
     text_en = "The model's server '{upstream}' can't be reached: {problem}. Try again shortly."
-    text_zh = "无法连接模型服务“{upstream}”：{problem}。请稍后重试。"
+    text_zh = "模型服务“{upstream}”不可用：{problem}。请稍后重试。"
 
 
 class UpstreamTimeout(UpstreamError):

@@ -307,7 +307,7 @@ def test_success_is_told_in_the_terminals_language(run: Run):
         (("upstream", "add", "u", "http://127.0.0.1:9"), "上游 u 已保存。\n"),
     ):
         assert run(*words, language="zh_CN.UTF-8").stdout == said
-    assert run("ledger", "verify", language="zh_CN.UTF-8").stdout.startswith("完好：记录 ")
+    assert run("ledger", "verify", language="zh_CN.UTF-8").stdout.startswith("完好：条目 ")
     for listed in ("service", "key"):
         assert not re.search("running|valid|revoked", run(listed, "list", language="zh_CN.UTF-8").stdout)
 

@@ -15,12 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     link = verbs.add_parser(
         "link", help=Said("print a link that signs in once, within 15 minutes", "输出一次性登录链接，15 分钟内有效")
     )
-    link.add_argument("--user", default="admin", help=Said("account; made where it is new", "账号；没有时新建"))
+    link.add_argument("--user", default="admin", help=Said("account; made where it is new", "账号；不存在则新建"))
     link.add_argument(
         "--reset-mfa",
         action="store_true",
         help=Said(
-            "forget the account's second factor: it sets up a new one", "清除该账号的第二验证方式，登录时重新设置"
+            "forget the account's second factor: it sets up a new one", "清除该账号的第二验证因素，登录时重新设置"
         ),
     )
     link.add_argument(

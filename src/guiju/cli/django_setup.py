@@ -26,7 +26,7 @@ NEW = Said(
 )
 BEHIND = Said(
     "Not taken yet by: {workers}. The change is kept; see their logs.",
-    "尚未生效的网关进程：{workers}。更改已保存；请查看其日志。",
+    "尚未生效的网关进程：{workers}。更改已保存；请查看其运行日志。",
 )
 
 

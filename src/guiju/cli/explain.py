@@ -29,12 +29,12 @@ class CannotOpen(OurError):
 
 class NoReason(BadRequest):
     text_en = "Reading contents needs a reason, kept in the ledger: --contents --reason TEXT (four characters or more)"
-    text_zh = "查看内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
+    text_zh = "查阅内容须写明理由，理由会记入账本：--contents --reason 理由（至少四个字）"
 
 
 NOT_THERE = Said(
     "There are no contents: none were kept, or they were erased.",
-    "没有内容：未曾保存，或已被删除。",
+    "没有内容：未保存，或已删除。",
 )
 
 
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=Said("print what was asked and answered; needs --reason", "输出问答内容；须写明 --reason"),
     )
     parser.add_argument(
-        "--reason", default="", help=Said("why the contents are read: kept in the ledger", "查看内容的理由，记入账本")
+        "--reason", default="", help=Said("why the contents are read: kept in the ledger", "查阅内容的理由，记入账本")
     )
     parser.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
 

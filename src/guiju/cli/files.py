@@ -16,7 +16,7 @@ class CannotRead(BadRequest):
 
 class NotText(BadRequest):
     text_en = "{file} isn't UTF-8 text (byte {byte}). Save it as UTF-8."
-    text_zh = "{file} 不是 UTF-8 文本（第 {byte} 字节处）。请另存为 UTF-8。"
+    text_zh = "{file} 不是 UTF-8 文本（字节偏移 {byte}）。请另存为 UTF-8。"
 
 
 def text_of(file: str) -> str:

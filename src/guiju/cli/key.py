@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--app",
         required=True,
-        help=Said("name of the app; made in the demo service where it is new", "应用名称；没有时新建于演示服务"),
+        help=Said("name of the app; made in the demo service where it is new", "应用名称；不存在则在演示服务中新建"),
     )
     create.add_argument(
         "--service", help=Said("service of a new app (default: the first)", "新应用所属的服务（默认：第一个）")

@@ -16,11 +16,11 @@ GOOD, TAMPERED = 0, 1
 GOOD_TEXT = Said(
     "Good: {entries} entries, {checkpoints} checkpoints, {contents} contents; {waiting} entries wait in the journal. "
     "Root {root}",
-    "完好：记录 {entries} 条，检查点 {checkpoints} 个，内容 {contents} 份；日志中有 {waiting} 条待移入。根哈希 {root}",
+    "完好：条目 {entries} 个，检查点 {checkpoints} 个，内容 {contents} 份；日志中有 {waiting} 个条目待移入。根哈希 {root}",
 )
 TAMPERED_TEXT = Said(
     "NOT GOOD: {found} problems in {entries} entries, {checkpoints} checkpoints, {contents} contents.",
-    "有问题：记录 {entries} 条、检查点 {checkpoints} 个、内容 {contents} 份中，发现 {found} 处。",
+    "有问题：在 {entries} 个条目、{checkpoints} 个检查点、{contents} 份内容中发现 {found} 处。",
 )
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     show = verbs.add_parser(
         "checkpoint",
-        help=Said("print the newest signed checkpoint, to be kept elsewhere", "输出最新的已签署检查点，供另行保存"),
+        help=Said("print the newest signed checkpoint, to be kept elsewhere", "输出最新的签名检查点，供另行保存"),
     )
     for each in (check, show):
         each.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         checkpoint.sign_if_grown()
         newest = Checkpoint.objects.order_by("-size").first()
         if newest is None:
-            raise BadRequest(field="ledger", problem=Said("holds no entry yet", "尚无记录"))
+            raise BadRequest(field="ledger", problem=Said("holds no entry yet", "尚无条目"))
         print(
             json.dumps({"size": newest.size, "note": newest.note}) if args.json else newest.note,
             end="" if not args.json else "\n",

@@ -22,7 +22,7 @@ class NameAService(BadRequest):
 
 class NoSuchKey(BadRequest):
     text_en = "No key has the id or the beginning '{word}'. `guiju key list` shows both."
-    text_zh = "没有编号或开头为“{word}”的密钥。两者可用 guiju key list 查看。"
+    text_zh = "没有编号为“{word}”或以其开头的密钥。编号和开头见 guiju key list。"
 
 
 class SeveralKeys(BadRequest):

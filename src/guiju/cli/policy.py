@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for line, cls, near in unfound(policy):
         said = Said(
             "nothing finds `{cls}` unless a lexicon of yours does",
-            "没有检测器会给出 `{cls}`，除非您的词库中有",
+            "没有检测器会报告 `{cls}`，除非您的词库里有",
             cls=cls,
         )
         hint = f" ({say(did_you_mean(near))})" if near else ""

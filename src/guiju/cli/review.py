@@ -94,7 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=Said("where a line says none", "未写明方向的行所用的方向"),
     )
     parser.add_argument(
-        "--policy", metavar="FILE", help=Said("a policy file in place of the active policy", "策略文件，代替生效的策略")
+        "--policy",
+        metavar="FILE",
+        help=Said("a policy file in place of the active policy", "策略文件，代替当前生效的策略"),
     )
     parser.add_argument(
         "--lexicon",
@@ -103,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help=Said(
             "a term list (CSV, or one term a line) in place of the active ones; may be given several times",
-            "词库（CSV，或每行一个词条），代替生效的词库；可多次给出",
+            "词库（CSV，或每行一个词条），代替当前生效的词库；可重复使用",
         ),
     )
     parser.add_argument(
@@ -129,7 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[a.value for a in Action if a is not Action.ALLOW],
         help=Said(
             "exit code 1 where a text meets this action or a more severe one",
-            "有文本达到此处置或更严处置时，退出码为 1",
+            "有文本的处置达到或严于此项时，退出码为 1",
         ),
     )
     parser.add_argument(
@@ -142,12 +144,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
     )
     parser.add_argument(
-        "--processes", type=_count, metavar="N", help=Said("default: one per core", "默认：每个核心一个")
+        "--processes", type=_count, metavar="N", help=Said("default: one per core", "默认：每个 CPU 核心一个")
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help=Said("the output is always JSON Lines; taken for uniformity", "输出始终为 JSON Lines；为统一而接受"),
+        help=Said(
+            "the output is always JSON Lines; taken for uniformity", "输出始终为 JSON Lines；此选项只为与其他命令一致"
+        ),
     )
 
 

@@ -195,7 +195,7 @@ class Supervisor:
             self._logs_fail = False
         except OSError as problem:  # a full disk ends logs, not what is being served
             if not self._logs_fail:
-                said = Said("logs can't be written: {problem}", "无法写入日志：{problem}", problem=quoted(problem))
+                said = Said("logs can't be written: {problem}", "无法写入运行日志：{problem}", problem=quoted(problem))
                 self._echo(say(said))
             self._logs_fail = True
 

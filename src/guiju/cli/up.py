@@ -238,7 +238,7 @@ class StartFailed(Exception):
             self.code = UNFIT
             said = say(
                 "not everything answered within {n:.0f} s; see the logs in GUIJU_HOME/logs",
-                "{n:.0f} 秒内未全部就绪；请查看 GUIJU_HOME/logs 中的日志",
+                "{n:.0f} 秒内未全部就绪；请查看 GUIJU_HOME/logs 中的运行日志",
                 n=START_SECONDS,
             )
             super().__init__(said)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "url",
         help=Said(
             "its base URL, as its vendor prints it: https://api.deepseek.com/v1",
-            "基础地址，与厂商所给一致：https://api.deepseek.com/v1",
+            "base URL，与厂商所给一致：https://api.deepseek.com/v1",
         ),
     )
     add.add_argument("--dialect", choices=("openai", "anthropic"), default="openai")

@@ -56,7 +56,7 @@ Guiju is ready ({seconds:.1f} s). Ctrl-C ends everything.
 {curl}
 
   {model_note}
-  数据与日志  {home}
+  数据目录    {home}
 """,
 )
 LINK_LATER = Said("for a new link, run: {guiju} admin link", "需要新的登录链接时运行：{guiju} admin link")

@@ -119,7 +119,7 @@ def admit(
         real_name = bool(signed.get("real_name"))
     if service.policy not in compiled.reviewers:
         what = Said(
-            "use service {name}: it has no active policy", "使用服务 {name}：它没有生效的策略", name=service.name
+            "use service {name}: it has no active policy", "使用服务 {name}：该服务没有生效的策略", name=service.name
         )
         raise NotAllowed(what=what)
     audience: Literal["general", "minors", "professional"] = "minors" if band in _MINORS else service.audience

@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
         """An offer to speak another protocol (Java's client makes one) is passed over: the request is read without it."""
         method = self._parser.get_method()
         if method == b"CONNECT":
-            return self._refuse(BadRequest(field="method", problem=Said("this is no proxy", "这里不是代理")))
+            return self._refuse(BadRequest(field="method", problem=Said("this is no proxy", "本服务不是代理")))
         kept = [(k, v) for k, v in self._headers.items() if k not in ("upgrade", "connection", "http2-settings")]
         fields = "".join(f"{name}: {value}\r\n" for name, value in [*kept, ("connection", "close")]).encode("latin-1")
         self._parser = httptools.HttpRequestParser(self)

@@ -122,7 +122,7 @@ def payloads(data: bytes, chain: Chain, at: int = 0, number: int = 0) -> Iterato
             if written >= body:
                 problem = Said(
                     "the record's length, or the record before it, isn't what was written",
-                    "该条的长度或前一条与写入时不符",
+                    "该记录的长度，或其前一条记录，与写入时不符",
                 )
                 yield Tampered(base + at, number, problem)
             return
@@ -134,7 +134,9 @@ def payloads(data: bytes, chain: Chain, at: int = 0, number: int = 0) -> Iterato
         if not hmac.compare_digest(framed[-TAG:], data[end - TAG : end]):
             chain.tag = tag
             if -(-(base + written) // SECTOR) * SECTOR >= base + end:  # no whole sector of it was left out
-                problem = Said("the record or the one before it isn't what was written", "该条或前一条与写入时不符")
+                problem = Said(
+                    "the record or the one before it isn't what was written", "该记录或其前一条记录与写入时不符"
+                )
                 yield Tampered(base + at, number, problem)
             return
         yield base + end, payload

@@ -64,12 +64,12 @@ def verify(note: str, public: bytes) -> Checkpoint:
     lines = text.split("\n")
     if not blank or len(lines) < 3 or not lines[1].isdigit():
         raise BadNote(
-            Said("it isn't a checkpoint: origin, size and root are missing", "不是检查点：缺少来源、条数和根哈希")
+            Said("it isn't a checkpoint: origin, size and root are missing", "不是检查点：缺少来源、条目数和根哈希")
         )
     try:
         found = Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
     except (binascii.Error, ValueError):
-        raise BadNote(Said("its root is not base64", "根哈希不是 base64")) from None
+        raise BadNote(Said("its root is not base64", "根哈希不是 base64 编码")) from None
     wanted = key_id(found.origin, public)
     for line in signatures.splitlines():
         dash, _, rest = line.partition(" ")
@@ -87,4 +87,4 @@ def verify(note: str, public: bytes) -> Checkpoint:
         except InvalidSignature:
             raise BadNote(Said("its signature doesn't hold", "签名无效")) from None
         return found
-    raise BadNote(Said("it isn't signed by this ledger's key", "不是由本账本的密钥签署"))
+    raise BadNote(Said("it isn't signed by this ledger's key", "不是用本账本的密钥签名的"))

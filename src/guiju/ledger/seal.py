@@ -40,7 +40,7 @@ def unseal(key: bytes, sealed: bytes, purpose: bytes = b"") -> bytes:
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], purpose)
     except (InvalidTag, ValueError):
         raise CannotOpen(
-            Said("the key is another one, or the sealed bytes were changed", "密钥不符，或密封数据被改动")
+            Said("the key is another one, or the sealed bytes were changed", "密钥不符，或封存的数据被改动")
         ) from None
 
 
@@ -80,7 +80,7 @@ def open_payload(payload: bytes, commitment: str) -> bytes:
     except msgspec.DecodeError:
         raise CannotOpen(Said("the payload is malformed", "载荷格式有误")) from None
     if not hmac.compare_digest(mac(opened.key, opened.contents).hex(), commitment):
-        raise CannotOpen(Said("the contents aren't those that the entry commits to", "内容与记录中的承诺值不符"))
+        raise CannotOpen(Said("the contents aren't those that the entry commits to", "内容与条目中的承诺值不符"))
     return opened.contents
 
 

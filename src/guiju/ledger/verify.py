@@ -127,9 +127,9 @@ def verify(
     for row in rows:
         if row.number != expected:
             kind = "missing" if row.number > expected else "inserted"
-            place = Said("entry {n} is missing", "缺少第 {n} 条记录", n=expected)
+            place = Said("entry {n} is missing", "缺少条目 {n}", n=expected)
             if kind == "inserted":
-                place = Said("entry {n} stands there twice", "第 {n} 条记录出现两次", n=row.number)
+                place = Said("entry {n} stands there twice", "条目 {n} 出现两次", n=row.number)
             problems.append(Problem(expected if kind == "missing" else row.number, kind, place))
             expected = row.number
         leaf = leaf_hash(leaf_data(row.number, row.body))
@@ -144,7 +144,7 @@ def verify(
     if beyond is not None:
         text = Said(
             "a checkpoint {where}names {named} entries; only {there} are there: the tail was cut",
-            "{where}检查点载明 {named} 条记录，实有 {there} 条：末尾被截去",
+            "{where}检查点写明 {named} 个条目，实有 {there} 个：末尾被截去",
             where=Said("kept elsewhere ", "另存的") if ours.ahead is None else "",
             named=beyond.size,
             there=frontier.size,
@@ -173,14 +173,14 @@ class _Ours:
             if size < frontier.size:
                 text = Said(
                     "the checkpoint of {n} entries comes after a later one",
-                    "{n} 条记录时的检查点位于更晚的检查点之后",
+                    "条目数为 {n} 的检查点排在更晚的检查点之后",
                     n=size,
                 )
                 self._problems.append(Problem(size, "checkpoint", text))
             elif self.ahead.root != frontier.root:
                 text = Said(
                     "the first {n} entries don't have the root that we signed",
-                    "前 {n} 条记录的根哈希与所签署的不符",
+                    "前 {n} 个条目的根哈希与签名检查点不符",
                     n=size,
                 )
                 self._problems.append(Problem(-1, "checkpoint", text))
@@ -198,7 +198,7 @@ class _Ours:
             if row.tag != row_seal(self._key, "checkpoint", self.tag, row.size, row.note, row.at_ms):
                 text = Said(
                     "the checkpoint of {n} entries was changed, or the one before it is missing",
-                    "{n} 条记录时的检查点被改动，或缺少其前一个检查点",
+                    "条目数为 {n} 的检查点被改动，或缺少它之前的检查点",
                     n=row.size,
                 )
                 self._problems.append(Problem(row.size, "checkpoint", text))
@@ -209,7 +209,7 @@ class _Ours:
             except notes.BadNote as problem:
                 text = Said(
                     "our checkpoint of {n} entries: {problem}",
-                    "{n} 条记录时的检查点：{problem}",
+                    "条目数为 {n} 的检查点：{problem}",
                     n=row.size,
                     problem=problem,
                 )
@@ -219,38 +219,38 @@ class _Ours:
 def _edge(head: Edge | None, frontier: Frontier, tag: bytes, ours: _Ours, chain_key: bytes) -> Iterator[Problem]:
     if head is None:
         if frontier.size:
-            text = Said("the head, which says where the ledger ends, is missing", "缺少标明账本终点的头记录")
+            text = Said("the head, which says where the ledger ends, is missing", "缺少标明账本终点的账本头")
             yield Problem(-1, "head", text)
         return
     if head.size > frontier.size:
         text = Said(
             "the head names {named} entries; only {there} are there: the tail was cut",
-            "头记录载明 {named} 条记录，实有 {there} 条：末尾被截去",
+            "账本头写明 {named} 个条目，实有 {there} 个：末尾被截去",
             named=head.size,
             there=frontier.size,
         )
         yield Problem(frontier.size, "cut", text)
     elif head.size < frontier.size:
         text = Said(
-            "entry {n} stands behind the ledger's end: inserted", "第 {n} 条记录位于账本终点之后：系插入", n=head.size
+            "entry {n} stands behind the ledger's end: inserted", "条目 {n} 位于账本终点之后：是插入的", n=head.size
         )
         yield Problem(head.size, "inserted", text)
     elif (head.hashes, head.tag) != (b"".join(frontier.hashes), tag):
         text = Said(
             "the head isn't the edge of these entries: it was changed, or they were",
-            "头记录与这些记录不符：头记录或记录被改动",
+            "账本头与这些条目不符：账本头或条目被改动",
         )
         yield Problem(-1, "head", text)
     if head.checkpoints != ours.count or head.checkpoint_tag != ours.tag:
         text = Said(
             "{signed} checkpoints were signed, {there} are there, or the newest is another",
-            "曾签署 {signed} 个检查点，实有 {there} 个，或最新一个并非原来的",
+            "曾签发 {signed} 个检查点，实有 {there} 个，或最新的一个不是原来的",
             signed=head.checkpoints,
             there=ours.count,
         )
         yield Problem(-1, "checkpoint", text)
     if head.seal != row_seal(chain_key, "head", *head[:-1]):
-        text = Said("the head, which says where the ledger ends, was changed", "标明账本终点的头记录被改动")
+        text = Said("the head, which says where the ledger ends, was changed", "标明账本终点的账本头被改动")
         yield Problem(-1, "head", text)
 
 
@@ -258,16 +258,16 @@ def _name(row: Row, leaf: bytes, follows: bool) -> Problem:
     if leaf != row.leaf and follows:
         text = Said(
             "entry {n} was changed: its body isn't what its leaf commits to",
-            "第 {n} 条记录被改动：正文与其叶节点的承诺不符",
+            "条目 {n} 被改动：正文与叶节点的承诺值不符",
             n=row.number,
         )
         return Problem(row.number, "changed", text)
     if leaf != row.leaf:
-        text = Said("entry {n} was changed, moved or inserted", "第 {n} 条记录被改动、移动或插入", n=row.number)
+        text = Said("entry {n} was changed, moved or inserted", "条目 {n} 被改动、移动，或是插入的", n=row.number)
         return Problem(row.number, "changed", text)
     text = Said(
         "entry {n} doesn't follow the one before it: changed, moved or inserted",
-        "第 {n} 条记录与前一条不衔接：被改动、移动或插入",
+        "条目 {n} 与前一条目不衔接：被改动、移动，或是插入的",
         n=row.number,
     )
     return Problem(row.number, "inserted", text)
@@ -278,7 +278,7 @@ def _compare_outside(outside: notes.Checkpoint | None, frontier: Frontier, probl
         return
     text = Said(
         "the first {n} entries aren't those of the checkpoint kept elsewhere: history was rewritten",
-        "前 {n} 条记录与另存的检查点不符：历史被改写",
+        "前 {n} 个条目与另存的检查点不符：历史被改写",
         n=frontier.size,
     )
     problems.append(Problem(-1, "rewritten", text))

@@ -123,7 +123,9 @@ def _rows(lines: Sequence[str], file: str) -> Iterable[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as problem:
-            close = Said("close the quotation mark, or write it twice to mean itself", "请补上右引号；引号本身请写两遍")
+            close = Said(
+                "close the quotation mark, or write it twice to mean itself", "请补上右引号；内容中的引号请写成两个"
+            )
             said = Said("this line isn't CSV: {problem}", "这一行不是有效的 CSV：{problem}", problem=quoted(problem))
             raise _error(file, line, lines, 1, said, close if "end of data" in str(problem) else "") from None
         yield line, row

@@ -85,7 +85,7 @@ class _Reader:
                 ),
             )
         except RecursionError:
-            self._fail(None, Said("this is nested too deeply for a policy", "嵌套过深，不像一份策略"))
+            self._fail(None, Said("this is nested too deeply for a policy", "嵌套过深，策略无需如此"))
 
     def policy(self, version: int) -> Policy:
         if self._root is None:
@@ -218,7 +218,7 @@ class _Reader:
             self._fail(
                 fields["longest"].start_mark,
                 Said("`longest` is no whole number", "`longest` 不是整数"),
-                Said("most characters of a match", "一次匹配最多的字符数"),
+                Said("most characters of a match", "一次匹配的最大字符数"),
             )
         found = Pattern(
             id=self._string(fields["id"], "id"),
@@ -237,7 +237,7 @@ class _Reader:
     def _plain(self, node: yaml.Node) -> None:
         if node.tag not in _PLAIN_TAGS:
             problem = Said("the tag `{tag}` is not allowed", "不允许标签 `{tag}`", tag=node.tag)
-            self._fail(node.start_mark, problem, Said("plain values only", "只能写普通的值"))
+            self._fail(node.start_mark, problem, Said("plain values only", "只能写普通值"))
 
     def _mapping(self, node: yaml.Node, known: set[str], required: tuple[str, ...] = ()) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
@@ -250,7 +250,9 @@ class _Reader:
             if name not in known:
                 near = next(iter(difflib.get_close_matches(name, known, n=1)), "")
                 hint = did_you_mean(near) if near else one_of(sorted(known))
-                self._fail(key.start_mark, Said("`{name}` is unknown here", "此处不认识 `{name}`", name=name), hint)
+                self._fail(
+                    key.start_mark, Said("`{name}` is unknown here", "此处没有 `{name}` 这一项", name=name), hint
+                )
             if name in fields:
                 problem = Said("`{name}` is there twice", "`{name}` 重复", name=name)
                 self._fail(key.start_mark, problem, Said("keep one of the two", "请只保留一个"))

@@ -74,5 +74,5 @@ def kind_of(body: Any) -> str:
     said = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
     return next(
         (word for word in said if isinstance(word, str) and word in _KINDS),
-        Said("it gave no reason known here", "未给出此处已知的原因"),
+        Said("it gave no reason known here", "未给出可识别的原因"),
     )

@@ -154,7 +154,7 @@ def read_contents(exchange: str, *, by, reason: str) -> dict[str, bytes]:
 
     require(by, "contents.read")
     if len(reason.strip()) < 4:
-        raise ValueError(Said("say why the contents are read", "请写明查看内容的理由"))
+        raise ValueError(Said("say why the contents are read", "请写明查阅内容的理由"))
     held = waiting.of(exchange)
     audit.record("contents.read", by=by, target=exchange, reason=reason.strip())
     held = [w for w in held if w.record.sealed and not known(w.record.entry)]

@@ -115,15 +115,13 @@ class _Ledger:
             try:
                 entry = entries.decode(bytes(body))
             except (msgspec.DecodeError, UnicodeDecodeError):
-                self._say(
-                    index, "copies", "unreadable", Said("entry {n} can't be read", "无法读取第 {n} 条记录", n=index)
-                )
+                self._say(index, "copies", "unreadable", Said("entry {n} can't be read", "无法读取条目 {n}", n=index))
                 continue
             for name, copy, real in zip(copies.Columns._fields, columns, copies.columns(entry), strict=True):
                 if copy != real:
                     sentence = Said(
                         "entry {n}: the copy `{name}` isn't what the entry says",
-                        "第 {n} 条记录：检索副本 `{name}` 与记录不符",
+                        "条目 {n}：检索副本 `{name}` 与条目不符",
                         n=index,
                         name=name,
                     )
@@ -134,7 +132,7 @@ class _Ledger:
             if key in destroyed and destroyed[key] != owner:
                 sentence = Said(
                     "contents of entry {n}: under the destroyed key of another subject",
-                    "第 {n} 条记录的内容：挂在另一主体已销毁的密钥之下",
+                    "条目 {n} 的内容：被归到另一主体已销毁的密钥之下",
                     n=index,
                 )
                 self._say(index, "contents", "changed", sentence)
@@ -147,7 +145,7 @@ class _Ledger:
             if owner not in self.erased and exchange not in self._lost:
                 sentence = Said(
                     "entry {n}: its contents are gone, and nothing says why",
-                    "第 {n} 条记录：内容缺失，且无任何说明",
+                    "条目 {n}：内容缺失，且没有任何条目说明原因",
                     n=index,
                 )
                 self._say(index, "contents", "missing", sentence)
@@ -155,7 +153,7 @@ class _Ledger:
         for name in Exchange.objects.filter(~Exists(begun)).values_list("id", flat=True)[:100]:
             sentence = Said(
                 "exchange {name} is shown, but no entry tells of it",
-                "交互 {name} 可被检索，但账本中并无记录",
+                "交互 {name} 可以检索到，但账本中没有相应条目",
                 name=name,
             )
             self._say(-1, "copies", "inserted", sentence)
@@ -191,7 +189,7 @@ class _Ledger:
                 if row is None:
                     sentence = Said(
                         "entry {n}: exchange {name} is missing among those to search",
-                        "第 {n} 条记录：检索副本中缺少交互 {name}",
+                        "条目 {n}：检索副本中缺少交互 {name}",
                         n=index,
                         name=name,
                     )
@@ -201,7 +199,7 @@ class _Ledger:
                 for field in [f for f in copies.Found.__struct_fields__ if getattr(copy, f) != getattr(real, f)]:
                     sentence = Said(
                         "entry {n}: exchange {name} is shown with another `{field}` than the entry says",
-                        "第 {n} 条记录：交互 {name} 检索副本中的 `{field}` 与记录不符",
+                        "条目 {n}：交互 {name} 检索副本中的 `{field}` 与条目不符",
                         n=index,
                         name=name,
                         field=field,
@@ -236,12 +234,12 @@ def _key_fault(key: SubjectKey, erased: dict[str, int]) -> Said | None:
     told = erased.get(key.subject)
     if key.erased_at is not None:
         if told is None:
-            return Said("marked as erased, but no entry says so", "标为已删除，但账本中没有相应记录")
+            return Said("marked as erased, but no entry says so", "标为已删除，但账本中没有相应条目")
         if round(key.erased_at.timestamp() * 1000) != told or bytes(key.wrapped):
-            return Said("its erasure was changed", "其删除标记被改动")
+            return Said("its erasure was changed", "删除标记被改动")
         return None
     if told is not None:
-        return Said("the ledger says that it was erased, and it is there again", "账本载明已删除，却又出现")
+        return Said("the ledger says that it was erased, and it is there again", "账本写明已删除，却又出现")
     try:
         actions.unwrap(key)
     except seal.CannotOpen:
@@ -257,10 +255,10 @@ def _open(chunk: list[Content], bad: set[int], faults: list[Fault]) -> int:
     for content in chunk:
         row, key = rows.get(content.entry_id), keys.get(content.key_id)
         if row is None:
-            sentence = Said("contents {id} belong to no entry", "内容 {id} 不属于任何记录", id=content.pk)
+            sentence = Said("contents {id} belong to no entry", "内容 {id} 不属于任何条目", id=content.pk)
             faults.append(Fault("contents", -1, "inserted", sentence))
         elif key is None:
-            sentence = Said("contents of entry {n}: their key is gone", "第 {n} 条记录的内容：密钥缺失", n=row.index)
+            sentence = Said("contents of entry {n}: their key is gone", "条目 {n} 的内容：密钥缺失", n=row.index)
             faults.append(Fault("contents", row.index, "missing", sentence))
         elif key.erased_at is None:
             try:
@@ -269,7 +267,7 @@ def _open(chunk: list[Content], bad: set[int], faults: list[Fault]) -> int:
                 count += 1
             except (seal.CannotOpen, ValueError) as problem:
                 what = Said("their key was changed", "密钥被改动") if key.pk in bad else problem
-                sentence = Said("contents of entry {n}: {what}", "第 {n} 条记录的内容：{what}", n=row.index, what=what)
+                sentence = Said("contents of entry {n}: {what}", "条目 {n} 的内容：{what}", n=row.index, what=what)
                 faults.append(Fault("contents", row.index, "changed", sentence))
     return count
 
@@ -285,7 +283,7 @@ def _twice() -> list[Fault]:
         )
         sentence = Said(
             "entry {second}: exchange {exchange} {what} a second time (first in entry {first})",
-            "第 {second} 条记录：交互 {exchange} 再次{what}（首次在第 {first} 条）",
+            "条目 {second}：交互 {exchange} 再次{what}（首次在条目 {first}）",
             first=first,
             second=second,
             exchange=exchange,
@@ -319,7 +317,7 @@ def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[Sa
         if read.tampered is not None:
             sentence = Said(
                 "journal {name}, record {n}: {problem}",
-                "日志 {name} 第 {n} 条：{problem}",
+                "日志 {name} 的记录 {n}：{problem}",
                 name=segment.name,
                 n=read.tampered.record,
                 problem=read.tampered.problem,
@@ -328,7 +326,7 @@ def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[Sa
         elif row is None and any(actions.known(record.entry) for _, record in read.records[:1]):
             sentence = Said(
                 "journal {name}: it was taken into the ledger, but the row that says how far is gone",
-                "日志 {name}：已移入账本，但移入进度的记录缺失",
+                "日志 {name}：已移入账本，但登记移入进度的数据行缺失",
                 name=segment.name,
             )
             faults.append(Fault("journal", -1, "missing", sentence))
@@ -343,7 +341,7 @@ def _journal(config: Config, chain: bytes, faults: list[Fault]) -> tuple[list[Sa
         elif read.torn:
             sentence = Said(
                 "journal {name}: the last record is torn ({n} bytes): the machine stopped while writing it",
-                "日志 {name}：最后一条不完整（{n} 字节），系写入时机器停止",
+                "日志 {name}：最后一条记录不完整（{n} 字节）：写入时机器停止运行",
                 name=segment.name,
                 n=read.torn,
             )

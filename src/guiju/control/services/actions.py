@@ -19,7 +19,7 @@ from guiju.label.record import DEMO_CODE, valid_code
 
 class BadUrl(BadRequest):
     text_en = "'{url}' is no base URL: it begins with http:// or https:// and names a host, as http://127.0.0.1:8000/v1"
-    text_zh = "“{url}”不是 base URL：应以 http:// 或 https:// 开头并写明主机，例如 http://127.0.0.1:8000/v1"
+    text_zh = "“{url}”不是有效的 base URL：应以 http:// 或 https:// 开头并写明主机，例如 http://127.0.0.1:8000/v1"
 
 
 class BadSecret(BadRequest):

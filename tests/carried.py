@@ -14,6 +14,7 @@ LABEL = {"exchange": "ex_1", "label": {"AIGC": {"Label": "1"}}}
 def asked(dialect: Dialect, **more: Any) -> Ask:
     """A request for a stream."""
     body = {"model": "m", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "hi"}], **more}
+    body.setdefault("prompt", "hi")
     return dialect.read(json.dumps(body).encode(), {})
 
 

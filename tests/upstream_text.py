@@ -158,12 +158,11 @@ def chunked(rng: random.Random, raw: bytes) -> Iterator[bytes]:
 
 
 def events(raw: bytes) -> list[Any]:
-    """What a client reads: the JSON of every event."""
+    """What a client reads: the JSON of every event, or of every line."""
     found = []
-    for block in raw.decode().split("\n\n"):
-        for line in block.split("\n"):
-            if line.startswith("data: ") and line != "data: [DONE]":
-                found.append(json.loads(line[6:]))
+    for line in raw.decode().split("\n"):
+        if line and line != "data: [DONE]" and not line.startswith("event: "):
+            found.append(json.loads(line.removeprefix("data: ")))
     return found
 
 
@@ -192,6 +191,19 @@ def heard_anthropic(raw: bytes) -> dict[str, str]:
                 if field in event["delta"]:
                     key = f"{event['index']}.{field}"
                     joined[key] = joined.get(key, "") + event["delta"][field]
+    return joined
+
+
+def heard_ollama(raw: bytes) -> dict[str, str]:
+    """The same of Ollama's lines, of /api/chat or /api/generate; arguments as JSON source."""
+    joined: dict[str, str] = {}
+    for event in events(raw):
+        said = event["message"] if "message" in event else {"content": event.get("response", "")} | event
+        pieces = {name: said[name] for name in ("content", "thinking") if said.get(name)}
+        for call in said.get("tool_calls") or ():
+            pieces["arguments"] = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        for name, text in pieces.items():
+            joined[f"0.{name}"] = joined.get(f"0.{name}", "") + text
     return joined
 
 

@@ -26,6 +26,8 @@ from guiju.wire.dialect import Dialect
 DIALECTS: tuple[str, ...] = (
     "guiju.wire.openai_chat:DIALECT",
     "guiju.wire.anthropic_messages:DIALECT",
+    "guiju.wire.ollama:OLLAMA_CHAT",
+    "guiju.wire.ollama:OLLAMA_GENERATE",
 )
 """In order: on a shared path the first wins."""
 

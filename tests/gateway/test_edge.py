@@ -297,6 +297,14 @@ def test_a_target_in_absolute_form_is_taken(inside: Inside):
         (CHAT, "POST", b"{", 400),
         (MESSAGES, "POST", b"{}", 400),
         ("/_internal/poll", "POST", b"{}", 404),
+        ("/api/chat", "POST", b"{}", 400),
+        ("/api/tags", "GET", b"", 200),
+        ("/api/version", "GET", b"", 200),
+        ("/api/version", "POST", b"", 405),
+        ("/api/show", "POST", b'{"name": "openai"}', 200),
+        ("/api/show", "POST", b"{}", 400),
+        ("/api/show", "POST", b'{"model": "nothing"}', 404),
+        ("/api/ps", "GET", b"", 404),
     ],
 )
 def test_every_answer_of_an_api_names_its_exchange(inside: Inside, path: str, method: str, body: bytes, status: int):

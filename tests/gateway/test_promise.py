@@ -16,6 +16,7 @@ from guiju.review.judge import Reviewer
 from guiju.review.lexicon import encode_terms
 from guiju.review.policy_file import parse_policy
 from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
+from guiju.wire.ollama import OLLAMA_CHAT
 from guiju.wire.openai_chat import DIALECT as OPENAI
 
 POLICY = """
@@ -68,6 +69,17 @@ def translated(rng: random.Random, kinds: list[str]) -> said.Said:
     return text._replace(joined={}, secrets=blocks | ({"": ["term"]} if term else {}))
 
 
+def dressed(rng: random.Random, kinds: list[str]) -> said.Said:
+    """The same to a client that hears Ollama's lines."""
+    text = translated(rng, kinds)
+    inside = text.secrets["0.text"]
+    term = {"": text.secrets[""]} if "" in text.secrets else {}
+    return text._replace(secrets={f"0.{name}": inside for name in ("content", "thinking", "arguments")} | term)
+
+
+HEARD = {OPENAI: said.heard_openai, ANTHROPIC: said.heard_anthropic, OLLAMA_CHAT: said.heard_ollama}
+
+
 def without(text: str, kinds: list[str]) -> str:
     for kind in kinds:
         text = text.replace(said.SECRETS[kind], PLACEHOLDERS[kind])
@@ -76,7 +88,7 @@ def without(text: str, kinds: list[str]) -> str:
 
 def check(dialect, upstream: str, text: said.Said, rng: random.Random) -> None:
     raw, stopped = client_hears(dialect, upstream, text, rng)
-    heard = said.heard_openai(raw) if dialect is OPENAI else said.heard_anthropic(raw)
+    heard = HEARD[dialect](raw)
     everything = json.dumps(said.events(raw), ensure_ascii=False) + " ".join(heard.values())
     hidden = {kind for kinds in text.secrets.values() for kind in kinds}
     assert stopped == ("term" in hidden)
@@ -118,6 +130,7 @@ DOORS = {
     "openai": lambda rng, kinds: (OPENAI, "openai", said.openai(rng, kinds, choices=rng.randint(1, 3))),
     "anthropic": lambda rng, kinds: (ANTHROPIC, "anthropic", said.anthropic(rng, kinds)),
     "anthropic before an OpenAI upstream": lambda rng, kinds: (ANTHROPIC, "openai", translated(rng, kinds)),
+    "ollama before an OpenAI upstream": lambda rng, kinds: (OLLAMA_CHAT, "openai", dressed(rng, kinds)),
 }
 MASKED = ["resident_id", "mobile", "email", "api_key"]
 

@@ -11,9 +11,14 @@ from carried import DONE, LABEL, asked, carry, chunk, data, machine, named, read
 from guiju.errors import BadRequest, UpstreamError, UpstreamTimeout
 from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.dialect import count
+from guiju.wire.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from guiju.wire.openai_chat import DIALECT as OPENAI
 
-DOORS = {"openai": (OPENAI, "openai"), "anthropic": (ANTHROPIC, "anthropic"), "translated": (ANTHROPIC, "openai")}
+SAME = {"openai": (OPENAI, "openai"), "anthropic": (ANTHROPIC, "anthropic"), "translated": (ANTHROPIC, "openai")}
+"""Doors whose answers can be read by the same dialect again."""
+DOORS = SAME | {"ollama": (OLLAMA_CHAT, "openai")}
+"""Those that are asked in messages."""
+ALL = DOORS | {"generate": (OLLAMA_GENERATE, "openai")}
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
 BEGUN = {
     "openai": chunk({"role": "assistant", "content": ""}) + chunk({"content": "begun "}),
@@ -38,21 +43,31 @@ def door(request):
     return DOORS[request.param]
 
 
+@pytest.fixture(params=SAME)
+def same(request):
+    return SAME[request.param]
+
+
+HEARD = {OPENAI: upstream_text.heard_openai, ANTHROPIC: upstream_text.heard_anthropic}
+OVER = {OPENAI: DONE, ANTHROPIC: b"event: message_stop\n"}
+
+
 def heard(dialect, raw):
-    texts = (upstream_text.heard_openai if dialect is OPENAI else upstream_text.heard_anthropic)(raw)
-    return "".join(texts.values())
+    return "".join(HEARD.get(dialect, upstream_text.heard_ollama)(raw).values())
 
 
 def ends(dialect, raw):
     """How often the stream says that it is over."""
-    return raw.count(DONE if dialect is OPENAI else b"event: message_stop\n")
+    return raw.count(OVER.get(dialect, b'"done":true'))
 
 
 def finishes(dialect, raw):
     events = upstream_text.events(raw)
     if dialect is OPENAI:
         return [c["finish_reason"] for e in events for c in e["choices"] if c["finish_reason"]]
-    return [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"]
+    if dialect is ANTHROPIC:
+        return [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"]
+    return [e["done_reason"] for e in events if e["done"]]
 
 
 @pytest.mark.parametrize(
@@ -127,13 +142,13 @@ EVENTS = shaped(
 )
 BODIES = st.lists(ODD | CHUNKS | EVENTS, max_size=5).map(lambda bodies: b"".join(map(data, bodies)))
 ANSWERS = CHUNKS | shaped(content=st.lists(PARTS | ODD, max_size=3), usage=ODD, id=ODD, stop_reason=ODD)
-NAMES = st.sampled_from(list(DOORS))
+NAMES = st.sampled_from(list(ALL))
 
 
 @given(NAMES, BODIES, st.sampled_from([0, 1, 1000]))
 @settings(max_examples=300)
 def test_no_odd_event_breaks_a_stream(name, raw, hold):
-    dialect, upstream = DOORS[name]
+    dialect, upstream = ALL[name]
     stream = machine(dialect, upstream=upstream)
     out = carry(stream, raw, hold=hold)
     if not stream.done:
@@ -145,7 +160,7 @@ def test_no_odd_event_breaks_a_stream(name, raw, hold):
 @given(NAMES, BODIES)
 @settings(max_examples=300)
 def test_no_words_leave_a_stream_that_were_not_released(name, raw):
-    dialect, upstream = DOORS[name]
+    dialect, upstream = ALL[name]
     stream = machine(dialect, upstream=upstream)
     out = b"".join(event.write({}) for event in read(stream, BEGUN[upstream] + raw))
     assert WORDS.encode() not in out
@@ -155,7 +170,7 @@ def test_no_words_leave_a_stream_that_were_not_released(name, raw):
 @given(NAMES, ODD | ANSWERS)
 @settings(max_examples=300)
 def test_no_words_leave_a_whole_answer_that_were_not_read(name, body):
-    dialect, upstream = DOORS[name]
+    dialect, upstream = ALL[name]
     try:
         answer = dialect.read_answer(json.dumps(body).encode(), asked(dialect), dialect=upstream, allow_opaque=False)
     except UpstreamError:
@@ -173,7 +188,7 @@ MESSAGE_CONTENT = st.lists(
 @given(NAMES, MESSAGE_CONTENT | ODD, ODD)
 @settings(max_examples=300)
 def test_no_words_reach_an_upstream_that_were_not_read(name, content, more):
-    dialect, upstream = DOORS[name]
+    dialect, upstream = ALL[name]
     body = {"max_tokens": 9, **(more if isinstance(more, dict) else {"tools": more})}
     body |= {"model": "m", "messages": [{"role": "user", "content": content}]}
     try:
@@ -229,7 +244,7 @@ def test_a_stream_that_breaks_off_is_ended_by_us_with_its_own_reason(door):
     assert stream.finish == ""
     out += stream.stop(finish="stop", replacement="", details=LABEL)
     assert heard(dialect, out) == "begun "
-    assert finishes(dialect, out) == ["stop" if dialect is OPENAI else "end_turn"]
+    assert finishes(dialect, out) == ["end_turn" if dialect is ANTHROPIC else "stop"]
     assert ends(dialect, out) == 1
 
 
@@ -239,7 +254,7 @@ def test_a_stop_says_why_and_closes_what_is_open(door):
     out = carry(stream, BEGUN[upstream])
     out += stream.stop(finish="content_filter", replacement="以下内容不予提供", details={"action": "refuse"})
     assert heard(dialect, out) == "begun 以下内容不予提供"
-    assert finishes(dialect, out) == ["content_filter" if dialect is OPENAI else "refusal"]
+    assert finishes(dialect, out) == ["refusal" if dialect is ANTHROPIC else "content_filter"]
     assert ends(dialect, out) == 1
     assert stream.done
     assert list(stream.feed(ENDED[upstream])) == []
@@ -256,15 +271,16 @@ def test_a_failure_in_mid_stream_is_the_dialects_own_error(door):
     stream = machine(dialect, upstream=upstream)
     out = carry(stream, BEGUN[upstream])
     out = stream.fault(UpstreamTimeout(upstream="v", seconds=30), exchange="ex_1", language="en")
-    error = upstream_text.events(out)[0]["error"]
+    told = upstream_text.events(out)[0]
+    error = told if isinstance(told["error"], str) else told["error"]
     assert (error["code"], error["exchange"]) == ("upstream_timeout", "ex_1")
     assert out.startswith(b"event: error\n") is (dialect is ANTHROPIC)
     assert out.endswith(DONE) is (dialect is OPENAI)
     assert stream.done
 
 
-def test_a_refusal_is_a_whole_answer_of_one_text(door):
-    dialect, _ = door
+def test_a_refusal_is_a_whole_answer_of_one_text(same):
+    dialect, _ = same
     ask = dialect.read(b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}', {})
     body = dialect.refusal(ask, exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
     answer = json.loads(body)
@@ -276,8 +292,8 @@ def test_a_refusal_is_a_whole_answer_of_one_text(door):
     assert read_again.finish == ("content_filter" if dialect is OPENAI else "refusal")
 
 
-def test_a_refusal_is_a_whole_stream_of_one_text(door):
-    dialect, _ = door
+def test_a_refusal_is_a_whole_stream_of_one_text(same):
+    dialect, _ = same
     raw = dialect.refusal(asked(dialect), exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
     stream = machine(dialect, upstream=dialect.name.split("_")[0])
     assert heard(dialect, carry(stream, raw)) == "不"
@@ -288,7 +304,7 @@ def test_a_refusal_is_a_whole_stream_of_one_text(door):
 CUTS = st.lists(st.integers(0, 6000), max_size=6)
 
 
-@given(NAMES, st.randoms(use_true_random=False), CUTS, st.sampled_from([0, 1, 3, 40, 100_000]))
+@given(st.sampled_from(list(SAME)), st.randoms(use_true_random=False), CUTS, st.sampled_from([0, 1, 3, 40, 100_000]))
 @settings(max_examples=150)
 def test_what_is_released_is_what_was_said_however_it_is_cut_and_held(name, rng, cuts, hold):
     dialect, upstream = DOORS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -17,9 +18,10 @@ from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Pool
 from guiju.review.explain import language_of
 from guiju.review.moderation import moderation_result
-from guiju.wire import faults, openai_moderations
+from guiju.snapshot import App as SnapshotApp
+from guiju.wire import faults, ollama_models, openai_moderations
 from guiju.wire.dialect import Dialect, Json
-from guiju.wire.openai_chat import read_json
+from guiju.wire.openai_chat import read_json, text_field
 
 _log = logging.getLogger("guiju.gateway")
 _HOP = frozenset(
@@ -27,11 +29,16 @@ _HOP = frozenset(
      "upgrade", "content-length", "host", "expect", "x-forwarded-for", "x-forwarded-proto", "x-real-ip")
 )  # fmt: skip
 _API = ("/v1/", "/api/")
-_METHODS = {"/v1/models": "GET, HEAD", "/v1/moderations": "POST"}
+_METHODS = {
+    "/v1/models": "GET, HEAD",
+    "/v1/moderations": "POST",
+    "/api/tags": "GET, HEAD",
+    "/api/version": "GET, HEAD",
+    "/api/show": "POST",
+}
 """Of surfaces without a dialect; a dialect's paths take POST."""
 _READS = ("GET", "HEAD")
 _MODEL = "/v1/models/"
-_SHAPES = {False: faults.openai, True: faults.anthropic}
 
 
 class App:
@@ -64,7 +71,7 @@ class App:
 
     def _fault(self, call: Call, error: GuijuError, dialect: Dialect | None) -> None:
         """An error outside any exchange, in the shape that the caller reads."""
-        shape = dialect.fault if dialect is not None else _SHAPES["anthropic-version" in call.headers]
+        shape = dialect.fault if dialect is not None else _shape(call)
         language = language_of(call.headers.get("accept-language", ""), "", "zh")
         headers = self._named()
         body = shape(error, exchange=headers[0][1], language=language)
@@ -106,6 +113,10 @@ class App:
             self._models(call, unquote(path[len(_MODEL) :]))
         elif path == "/v1/moderations":
             await self._moderations(call)
+        elif path == "/api/version":
+            call.answer(200, msgspec.json.encode({"version": ollama_models.VERSION}), self._named())
+        elif path in ("/api/tags", "/api/show"):
+            self._ollama_models(call)
         elif path.startswith(_API) or path.startswith("/_internal"):
             raise UnknownPath(method=call.method, path=path)
         elif path == "/" and call.method in _READS and not _browses(call):
@@ -125,10 +136,7 @@ class App:
 
     def _models(self, call: Call, wanted: str) -> None:
         """The models of an app, or the one `wanted`. Raises: UnknownModel."""
-        gateway = self._gateway
-        compiled = gateway.current()
-        door, _ = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
-        names = compiled.models(door.app)
+        _, names = self._offered(call)
         if wanted and wanted not in names:
             raise UnknownModel(model=wanted)
         body: Json
@@ -144,6 +152,26 @@ class App:
         if wanted:
             body = listed[names.index(wanted)]
         call.answer(200, msgspec.json.encode(body), self._named())
+
+    def _ollama_models(self, call: Call) -> None:
+        """The same as Ollama's clients ask it. Raises: BadRequest, UnknownModel."""
+        app, names = self._offered(call)
+        if call.path == "/api/tags":
+            body = ollama_models.tags(names)
+        else:
+            asked = read_json(call.body)
+            wanted = text_field(asked, "model" if "model" in asked else "name")
+            if wanted not in names:
+                raise UnknownModel(model=wanted)
+            body = ollama_models.show(media=app.allow_media)
+        call.answer(200, msgspec.json.encode(body), self._named())
+
+    def _offered(self, call: Call) -> tuple[SnapshotApp, list[str]]:
+        """The app that the request's key belongs to, and the models that it may ask for."""
+        gateway = self._gateway
+        compiled = gateway.current()
+        door, _ = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
+        return door.app, compiled.models(door.app)
 
     async def _moderations(self, call: Call) -> None:
         """OpenAI's moderations, answered by our own review."""
@@ -208,6 +236,13 @@ class App:
 def _browses(call: Call) -> bool:
     """Whether it asks for a page: a browser that opens an address does, a script's fetch and a program don't."""
     return "text/html" in call.headers.get("accept", "")
+
+
+def _shape(call: Call) -> Any:
+    """How the caller reads an error on a path that no dialect has."""
+    if call.path.startswith("/api/"):
+        return faults.ollama
+    return faults.anthropic if "anthropic-version" in call.headers else faults.openai
 
 
 __all__ = ["App", "ClientLeft"]

@@ -89,6 +89,8 @@ class Relay:
                 if reading == "alone":
                     if alone:
                         self.alone.append((channel, whole))
+                    if whole.insertions:
+                        self._label["action"] = str(Action.MASK)
                     if whole.ended:
                         self._stop(whole, released, out)
                 else:

@@ -23,7 +23,7 @@ _STEPS = frozenset(
     "metadata model name parameters partial_json prediction prompt properties reasoning reasoning_content refusal "
     "required response_format role safety_identifier schema source stop stop_sequences suffix system text thinking "
     "title token tool_calls tool_choice tool_result tool_use tools top_logprobs transcript type url url_citation user x "
-    "content_block_start content_block_delta *".split()
+    "content_block_start content_block_delta images format options response thinking tool_name *".split()
 )
 _FINISHES = frozenset(
     "stop length content_filter tool_calls function_call end_turn max_tokens stop_sequence tool_use pause_turn "
@@ -87,7 +87,7 @@ class Opened(_Entry, frozen=True, kw_only=True, tag="exchange.opened", omit_defa
     exchange: str
     node: str = ""
     door: str = ""
-    """Dialect and path: `openai_chat`, `anthropic_messages`, `moderations`."""
+    """The dialect: `openai_chat`, `anthropic_messages`, `ollama_chat`, …; `moderations` for our own review."""
     app: str = ""
     service: str = ""
     key: str = ""

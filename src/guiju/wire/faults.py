@@ -56,6 +56,12 @@ def anthropic(error: GuijuError, *, exchange: str, language: str, details: dict[
     )
 
 
+def ollama(error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None) -> bytes:
+    """`{"error": message, code, exchange}`; Ollama's clients read the message."""
+    said = {"error": error.sentence(language), "code": error.code, "exchange": exchange, **(details or {})}
+    return msgspec.json.encode(said)
+
+
 _KINDS = frozenset(
     (
         "api_error", "authentication_error", "billing_error", "content_filter", "context_length_exceeded",

@@ -44,7 +44,11 @@ KEYS = frozenset(
     "start_index start_page_number stop stop_reason stop_sequence stop_sequences store stream stream_options strict summary "
     "system system_fingerprint temperature text thinking timings title token token_ids tokens tool_call_id tool_calls "
     "tool_choice tool_use_id tools top_k top_logprobs top_p total_tokens type uniqueItems url url_citation usage user "
-    "user_id verbosity video_url voice web_search_options web_search_requests x_groq".split()
+    "user_id verbosity video_url voice web_search_options web_search_requests x_groq "
+    # Ollama's
+    "context f16_kv images keep_alive logits_all low_vram main_gpu mirostat mirostat_eta mirostat_tau num_batch num_ctx "
+    "num_gpu num_keep num_predict num_thread numa options penalize_newline raw repeat_last_n repeat_penalty suffix "
+    "template tfs_z think tool_name typical_p use_mlock use_mmap vocab_only".split()
 )
 """Keys of objects that are a dialect's own words: no text. All others are."""
 _SURROGATE = re.compile(

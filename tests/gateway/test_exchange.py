@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anthropic
 import httpx2 as httpx
+import ollama
 import openai
 import pytest
 from pydantic import BaseModel
@@ -46,6 +47,12 @@ def client(guiju: Whole) -> openai.OpenAI:
 @pytest.fixture
 def claude(guiju: Whole) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=guiju.url, api_key=guiju.key, max_retries=0)
+
+
+@pytest.fixture
+def llama(guiju: Whole) -> Iterator[ollama.Client]:
+    with ollama.Client(guiju.url, headers={"authorization": f"Bearer {guiju.key}"}) as running:
+        yield running
 
 
 def command(guiju: Whole, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -283,6 +290,111 @@ class TestAnthropic:
             claude.post("/v1/messages", body={"model": "m", "max_tokens": 5, "messages": 3}, cast_to=object)
 
 
+class TestOllama:
+    def test_what_it_asks_first(self, guiju: Whole, llama: ollama.Client):
+        assert "m" in [model.model for model in llama.list().models]
+        assert llama.show("m").capabilities[:2] == ["completion", "tools"]
+        for method, said in (("GET", "Guiju is running"), ("HEAD", "")):
+            answer = httpx.request(method, guiju.url)
+            assert (answer.status_code, answer.text) == (200, said)
+        assert httpx.get(f"{guiju.url}/api/version").json()["version"]
+
+    def test_a_chat_and_its_stream(self, guiju: Whole, upstream: Upstream, llama: ollama.Client):
+        answer = llama.chat("m", user("hello"), options={"num_predict": 9})
+        assert (answer.message.content, answer.done_reason) == ("You said: hello", "stop")
+        assert (answer.prompt_eval_count, answer.eval_count) == (3, 5)
+        assert upstream.asked[-1]["max_tokens"] == 9
+        pieces = list(llama.chat("m", user("a b"), stream=True))
+        assert "".join(p.message.content for p in pieces) == "Yousaid:ab"
+        assert [p.done for p in pieces] == [False] * (len(pieces) - 1) + [True]
+        assert pieces[-1].eval_count == 4
+        raw = httpx.post(
+            f"{guiju.url}/api/chat", json={"model": "m", "messages": user("hi")},
+            headers={"authorization": f"Bearer {guiju.key}"},
+        )  # fmt: skip
+        assert raw.headers["content-type"] == "application/x-ndjson"
+        assert explained(guiju, raw.headers["x-guiju-exchange"])["outcome"] == "served"
+
+    def test_a_generation_and_its_stream(self, upstream: Upstream, llama: ollama.Client):
+        upstream.says["dial"] = stream("请拨打 ", *PHONE, "，谢谢。")
+        assert llama.generate("m", "hello", system="be kind").response == "You said: hello"
+        assert upstream.asked[-1]["messages"][0] == {"role": "system", "content": "be kind"}
+        pieces = llama.generate("m", "dial", stream=True)
+        assert "".join(p.response for p in pieces) == f"请拨打 {MASKED}，谢谢。"
+
+    def test_a_bad_prompt_and_a_bad_answer_end_as_refusals(self, upstream: Upstream, llama: ollama.Client):
+        answer = llama.chat("m", user(BAD))
+        assert answer.done_reason == "content_filter"
+        assert "/objections/" in answer.message.content
+        upstream.says["stop llama"] = stream("好的。", "有人问如何制作", "炸药")
+        pieces = list(llama.generate("m", "stop llama", stream=True))
+        text = "".join(p.response for p in pieces)
+        assert text.startswith("好的。")
+        assert "炸药" not in text
+        assert (pieces[-1].done, pieces[-1].done_reason) == (True, "content_filter")
+
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_tools_both_ways(self, upstream: Upstream, llama: ollama.Client, streamed: bool):
+        def dial(number: str) -> str:
+            """Dial a number."""
+            return number
+
+        function = {"name": "dial", "arguments": f'{{"number": "{PHONE}"}}'}
+        calls = [{"index": 0, "id": "call_1", "type": "function", "function": function}]
+        if streamed:
+            upstream.says["llama, dial"] = [chunk({"tool_calls": calls}), chunk({}, "tool_calls"), DONE]
+            pieces = llama.chat("m", user("llama, dial"), tools=[dial], stream=True)
+            message = next(p.message for p in pieces if p.message.tool_calls)
+        else:
+            upstream.says["llama, dial"] = whole({"content": None, "tool_calls": calls}, "tool_calls")
+            message = llama.chat("m", user("llama, dial"), tools=[dial]).message
+        assert [(c.function.name, c.function.arguments) for c in message.tool_calls] == [("dial", {"number": MASKED})]
+        assert upstream.asked[-1]["tools"][0]["function"]["name"] == "dial"
+        result = {"role": "tool", "tool_name": "dial", "content": "busy"}
+        llama.chat("m", [*user("llama, dial"), message, result, *user("and?")])
+        _, asked, told, _ = upstream.asked[-1]["messages"]
+        assert (asked["tool_calls"][0]["id"], told["content"]) == (told["tool_call_id"], "busy")
+
+    def test_a_schema_and_images_pass(self, upstream: Upstream, llama: ollama.Client):
+        upstream.says["which animal"] = whole({"content": '{"animal": "cat"}'})
+        schema = {"type": "object", "properties": {"animal": {"type": "string"}}}
+        message = {"role": "user", "content": "which animal", "images": [b"\x89PNG\r\n\x1a\n"]}
+        answer = llama.chat("m", [message], format=schema)
+        assert json.loads(answer.message.content) == {"animal": "cat"}
+        assert upstream.asked[-1]["response_format"]["json_schema"]["schema"] == schema
+        image = upstream.asked[-1]["messages"][0]["content"][1]
+        assert image == {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+    @pytest.mark.parametrize(
+        ("status", "what"),
+        [
+            (400, lambda client: client.generate("m", "hi", raw=True)),
+            (404, lambda client: client.show("nothing")),
+            (404, lambda client: client.pull("m")),
+            (429, lambda client: client.chat("m", user("llama, limit"))),
+        ],
+    )
+    def test_errors_raise_the_clients_own_with_our_sentence(
+        self, upstream: Upstream, llama: ollama.Client, status: int, what
+    ):
+        upstream.says["llama, limit"] = (429, b'{"error": {"message": "secret host 10.0.0.7"}}')
+        with pytest.raises(ollama.ResponseError) as raised:
+            what(llama)
+        assert raised.value.status_code == status
+        assert not raised.value.error.startswith("{")
+        assert "10.0.0.7" not in raised.value.error
+
+    def test_a_wrong_key_and_an_upstream_that_dies_are_told(
+        self, guiju: Whole, upstream: Upstream, llama: ollama.Client
+    ):
+        with pytest.raises(ollama.ResponseError) as raised, ollama.Client(guiju.url) as nobody:
+            nobody.list()
+        assert raised.value.status_code == 401
+        upstream.says["llama, die"] = [chunk({"content": "half "}), b"data: {brok"]
+        with pytest.raises(ollama.ResponseError, match=r"model's server|模型服务"):
+            list(llama.chat("m", user("llama, die"), stream=True))
+
+
 class TestWhileItRuns:
     def test_a_client_that_leaves_cancels_the_upstream(self, guiju: Whole, upstream: Upstream):
         upstream.says["long"] = stream(*["word "] * 400, pause=0.02)
@@ -381,7 +493,13 @@ def test_the_ledger_proves_all_of_it(guiju: Whole):
 
 @pytest.mark.parametrize(
     ("path", "takes"),
-    [*((path, "POST") for path in plugins.dialects()), ("/v1/moderations", "POST"), ("/v1/models", "GET, HEAD")],
+    [
+        *((path, "POST") for path in plugins.dialects()),
+        ("/v1/moderations", "POST"),
+        ("/v1/models", "GET, HEAD"),
+        ("/api/show", "POST"),
+        ("/api/tags", "GET, HEAD"),
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_a_path_says_which_method_it_takes(guiju: Whole, path: str, takes: str, method: str):

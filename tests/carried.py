@@ -37,7 +37,7 @@ def carry(stream: Any, raw: bytes, cuts: Iterable[int] = (), *, hold: int = 0) -
     for event in read(stream, raw, cuts):
         released: dict[str, str] = {}
         for channel, text, _, reading, _ in event.texts:
-            if reading == "alone":
+            if reading in ("alone", "id"):
                 released[channel] = released.get(channel, "") + text
                 continue
             if channel in closed:
@@ -67,10 +67,12 @@ def read(stream: Any, raw: bytes, cuts: Iterable[int] = ()) -> Iterator[Any]:
 
 
 def texts(stream: Any, raw: bytes, cuts: Iterable[int] = ()) -> dict[str, str]:
-    """Every channel's text, joined; of each channel its form is part of the name: `0.content:text`."""
+    """Every channel's text but identifiers, joined; of each channel its form is part of the name: `0.content:text`."""
     joined: dict[str, str] = {}
     for event in read(stream, raw, cuts):
-        for channel, text, form, *_ in event.texts:
+        for channel, text, form, reading, _ in event.texts:
+            if reading == "id":
+                continue
             joined[f"{channel}:{form}"] = joined.get(f"{channel}:{form}", "") + text
     return joined
 

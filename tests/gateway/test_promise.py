@@ -18,6 +18,8 @@ from guiju.review.policy_file import parse_policy
 from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT
 from guiju.wire.openai_chat import DIALECT as OPENAI
+from guiju.wire.strings import is_identifier
+from identifiers import identifiers
 
 POLICY = """
 name: promise
@@ -306,3 +308,107 @@ def test_an_unknown_delta_and_an_unknown_event_arrive_whole_but_for_what_is_hidd
     assert "".join(deltas) == "call [手机号] or 13"
     assert "".join(e["note"] for e in events if e["type"] == "strange") == "or 139[手机号]"
     assert [e["type"] for e in events][-1] == "message_stop"
+
+
+# --- identifiers -----------------------------------------------------------------------------------
+
+KEY, LATIN_TERM = said.SECRETS["api_key"], "ransomware"
+HEADS = ("id", "object", "model", "system_fingerprint", "service_tier", "provider")
+
+
+def openai_with(place: str, secret: str) -> list:
+    """A stream with a secret in the place of an identifier."""
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    more = {place: secret} if place in HEADS else {"x_groq": {"id": secret}} if place == "x_groq" else {}
+    if place in call:
+        call[place] = secret
+    finish = secret if place == "finish_reason" else "tool_calls"
+    deltas = [{"role": "assistant", "content": ""}, {"content": "a"}, {"content": "b"}, {"tool_calls": [call]}]
+    return chunks(*[{"delta": delta} for delta in deltas], {"finish_reason": finish}, **more)
+
+
+def anthropic_with(place: str, secret: str) -> list:
+    """The same of messages."""
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
+    block = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+    part = {"type": "input_json_delta", "partial_json": "{}"}
+    ended = {"stop_reason": "tool_use"}
+    for holder in (message, block, part, ended):
+        holder |= {key: secret for key in holder if key == place}
+    return [
+        {"type": "message_start", "message": message},
+        {"type": secret if place == "event" else "ping", "note": "a"},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": part},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": ended, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]
+
+
+WITH = [
+    *((OPENAI, openai_with, place) for place in (*HEADS, "x_groq", "type", "finish_reason")),
+    *((ANTHROPIC, anthropic_with, place) for place in ("id", "model", "role", "type", "stop_reason", "event")),
+]
+
+
+@pytest.mark.parametrize("secret", [KEY, LATIN_TERM])
+@pytest.mark.parametrize(("dialect", "events_with", "place"), WITH)
+def test_a_secret_in_the_place_of_an_identifier_never_leaves_a_stream(dialect, events_with, place: str, secret: str):
+    upstream = "openai" if dialect is OPENAI else "anthropic"
+    found, stopped = heard(dialect, upstream, events_with(place, secret))
+    assert secret not in json.dumps(found)
+    assert stopped == (secret == LATIN_TERM)
+
+
+def test_a_masked_head_is_the_same_in_every_chunk():
+    found, _ = heard(OPENAI, "openai", openai_with("id", KEY))
+    assert {event["id"] for event in found} == {PLACEHOLDERS["api_key"]}
+    assert "".join(c["delta"].get("content", "") for e in found for c in e["choices"]) == "ab"
+
+
+@pytest.mark.parametrize("secret", [KEY, LATIN_TERM])
+@pytest.mark.parametrize("place", [*HEADS, "x_groq", "call", "role", "finish_reason"])
+def test_a_secret_in_the_place_of_an_identifier_is_read_in_a_whole_answer(place: str, secret: str):
+    call = {"id": secret if place == "call" else "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": secret if place == "role" else "assistant", "content": "a", "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": secret if place == "finish_reason" else "stop"}
+    more = {place: secret} if place in HEADS else {"x_groq": {"id": secret}} if place == "x_groq" else {}
+    body = {**said.HEAD, "choices": [choice]} | more
+    answer = OPENAI.read_answer(
+        json.dumps(body).encode(),
+        OPENAI.read(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', {}),
+        dialect="openai",
+        allow_opaque=False,
+    )
+    verdicts = [reviewer().review(s.text, direction="output", form=s.form) for s in answer.segments]
+    replaced = {s.path: v.text for s, v in zip(answer.segments, verdicts, strict=True) if v.text is not None}
+    stopped = any(not v.serves for v in verdicts)
+    assert stopped == (secret == LATIN_TERM)
+    assert stopped or secret.encode() not in answer.write(replaced, LABEL)
+
+
+def test_real_identifiers_are_left_alone():
+    """But for a UUID that ends in a telephone number, one in thousands: that has never counted as an identifier."""
+    strict = reviewer()
+    made = list(identifiers(7, 4000))
+    touched = [i for i in made if strict.review(i, direction="output").judged]
+    assert [i for i in touched if is_identifier(i)] == []
+    assert len(touched) <= 1
+    assert sum(map(strict.clear, made)) > 0.75 * len(made)
+
+
+def test_identifiers_are_no_text_that_was_served():
+    ask = OPENAI.read(b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}', {})
+    answer = OPENAI.read_stream(ask, dialect="openai", label=LABEL, allow_opaque=False)
+    gates = stream.gate_maker(reviewer(), language="zh")
+    relay = stream.Relay(answer, gates, place="end", language="zh", notices=False)
+    said_first, *rest = chunks(
+        {"delta": {"role": "assistant"}}, {"delta": {"content": "ab"}}, {"finish_reason": "stop"}
+    )
+    assert b'"c1"' in relay.feed(f"data: {json.dumps(said_first)}\n\n".encode())[0]
+    assert relay.delivered == 0
+    for event in rest:
+        relay.feed(f"data: {json.dumps(event)}\n\n".encode())
+    assert relay.delivered == 2
+    assert relay.told()["contents"] == [["0.content", "ab"]]

@@ -230,7 +230,7 @@ WHOLE = {
 
 def test_every_text_of_an_answer_is_read_with_its_form():
     read_answer = answer(WHOLE)
-    assert [(".".join(map(str, s.path)), s.text, s.form) for s in read_answer.segments] == [
+    assert [(".".join(map(str, s.path)), s.text, s.form) for s in read_answer.segments if s.role] == [
         ("choices.0.message.content", "你好", "text"),
         ("choices.0.message.reasoning_content", "先想想", "text"),
         ("choices.1.message.refusal", "I can't.", "text"),
@@ -239,11 +239,19 @@ def test_every_text_of_an_answer_is_read_with_its_form():
         ("choices.1.message.tool_calls.1.function.name", "open", "name"),
         ("choices.1.message.tool_calls.1.function.arguments", "{}", "json"),
     ]
-    assert {s.role for s in read_answer.segments} == {"assistant"}
+    assert {s.role for s in read_answer.segments} == {"assistant", ""}
     assert read_answer.usage == (19, 10)
     assert read_answer.finish == "stop"
     assert read_answer.content_paths == [("choices", 0, "message", "content")]
     assert read_answer.withheld == []
+
+
+def test_an_identifier_is_read_and_has_no_role():
+    found = {".".join(map(str, s.path)): s.text for s in answer(WHOLE).segments if not s.role}
+    assert found["id"] == WHOLE["id"]
+    assert found["model"] == WHOLE["model"]
+    assert found["choices.1.message.tool_calls.0.id"] == "call_1"
+    assert not found.keys() & {"object", "choices.0.message.role", "choices.0.finish_reason"}
 
 
 def test_an_answer_is_served_as_it_came_and_labelled():

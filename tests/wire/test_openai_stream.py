@@ -171,7 +171,7 @@ def test_a_choice_is_over_with_its_finish_reason():
     )
     found = list(read(answer, raw))
     assert [e.ends for e in found] == [(), ("0.",), (), ()]
-    assert [[t.text for t in e.texts] for e in found] == [["a"], ["b"], [], ["d"]]
+    assert [[t.text for t in e.texts if t.reading != "id"] for e in found] == [["a"], ["b"], [], ["d"]]
     assert answer.finish == "stop"
     assert answer.withheld == ["choices.0.delta"]
 
@@ -213,6 +213,7 @@ def test_more_text_stands_where_the_channels_text_stands(said, channel, choice):
     answer = stream()
     (event,) = read(answer, data({"id": "c", "model": "m", "choices": [{"index": 0, **said}]}))
     assert channel in [t.channel for t in event.texts]
+    event.write({t.channel: t.text for t in event.texts})
     (body,) = events(answer.more(channel, "new"))
     assert body["choices"] == [{"index": 0, "logprobs": None, "finish_reason": None, **choice}]
     assert (body["id"], body["model"]) == ("c", "m")
@@ -240,7 +241,7 @@ def test_unknown_words_of_a_choice_are_told_apart_by_its_index():
 
 def test_a_key_that_may_be_text_is_decided_before_it_leaves():
     first, second = read(stream(), 2 * chunk({"x": {"制作": 1}}))
-    assert [(t.text, t.form, t.reading) for t in first.texts] == [("x", "name", "alone"), ("制作", "name", "alone")]
+    assert [(t.text, t.form) for t in first.texts if t.reading == "alone"] == [("x", "name"), ("制作", "name")]
     assert second.texts == []
 
 
@@ -261,7 +262,7 @@ def test_a_tools_name_comes_out_whole_and_with_its_first_arguments():
         chunk({}, "tool_calls"),
     )
     found = list(read(stream(), b"".join(raw)))
-    assert [[(t.channel, t.text, t.form) for t in e.texts] for e in found] == [
+    assert [[(t.channel, t.text, t.form) for t in e.texts if t.reading != "id"] for e in found] == [
         [],
         [],
         [("0.tool_calls.0.name", "get_weather", "name"), ("0.tool_calls.0.arguments", '{"place": ', "json")],
@@ -490,10 +491,52 @@ def test_an_upstream_that_ends_without_its_last_event_has_said_its_reason():
     assert out.count(DONE) == 1
 
 
-def test_padding_is_no_text():
+def test_padding_does_not_leave():
     padded = chunk({"content": "a"}, obfuscation="yJ0fG3zT"), chunk({"content": "b"}, obfuscation="Qx")
     assert told(*padded) == {"0.content:text": "ab"}
-    assert [e["obfuscation"] for e in served(*padded)] == ["yJ0fG3zT", "Qx"]
+    assert [e for e in served(*padded) if "obfuscation" in e] == []
+
+
+# --- identifiers --------------------------------------------------------------------------------
+
+
+def test_an_identifier_that_every_chunk_repeats_is_read_once():
+    raw = chunk({"role": "assistant", "content": ""}, system_fingerprint="fp_1")
+    raw += 3 * chunk({"content": "a"}, system_fingerprint="fp_1")
+    raw += chunk(call(0, id="call_1", name="f", arguments="{"), system_fingerprint="fp_1")
+    raw += chunk(call(0, id="call_1", arguments="}"), system_fingerprint="fp_1")
+    raw += chunk({}, "stop", system_fingerprint="fp_1") + chunk({"content": "b"}, index=1, id="chatcmpl-2")
+    found = [t for e in read(stream(n=2), raw) for t in e.texts if t.reading == "id"]
+    assert [(t.channel, t.text) for t in found] == [
+        ("x.id", "chatcmpl-1"), ("x.model", "gpt-4o"), ("x.system_fingerprint", "fp_1"),
+        ("0.tool_calls.0.id", "call_1"), ("x.id", "chatcmpl-2"),
+    ]  # fmt: skip
+
+
+def test_what_left_of_an_identifier_stands_for_it_in_every_chunk_and_in_our_own():
+    answer, out = stream(), b""
+    raw = chunk({"role": "assistant", "content": ""}) + 2 * chunk({"content": "a"}) + chunk(usage=USAGE)
+    for event in read(answer, raw):
+        out += event.write({t.channel: "[..]" if t.channel == "x.id" else t.text for t in event.texts})
+    out += answer.more("0.content", "b") + answer.stop(finish="stop", replacement="", details=LABEL)
+    assert {event["id"] for event in events(out)} == {"[..]"}
+    assert {event["model"] for event in events(out)} == {"gpt-4o"}
+
+
+def test_a_reason_that_was_hidden_is_not_said_of_another_choice():
+    answer = stream(n=2)
+    (event,) = read(answer, chunk({}, "sk-secret"))
+    out = event.write({t.channel: "[..]" if t.text == "sk-secret" else t.text for t in event.texts})
+    out += answer.stop(finish=answer.finish, replacement="", details=LABEL)
+    assert b"sk-secret" not in out
+
+
+def test_an_identifier_is_never_told_before_it_was_read():
+    answer = stream()
+    list(read(answer, chunk({"content": "a"})))
+    assert b"chatcmpl-1" not in answer.more("0.content", "a") + answer.stop(
+        finish="stop", replacement="", details=LABEL
+    )
 
 
 # --- what is read by itself, and what breaks off ------------------------------------------------

@@ -42,6 +42,8 @@ def test_strings_come_in_their_order_with_place_and_kind():
         "seven": 7,
     }
     assert told(body) == [
+        ("id", "chatcmpl-1", "listed"),
+        ("calls.0.id", "call_1", "listed"),
         ("calls.0.name", "find", "name"),
         ("calls.0.arguments", '{"a": 1}', "json"),
         ("calls.1.note", "unknown", "text"),
@@ -53,8 +55,15 @@ def test_strings_come_in_their_order_with_place_and_kind():
     "identifier",
     ["call_YlvnnrHxOh7Ky1p2EZcVE1sf", "toolu_01A09q90qw90lq917835lq9", "qwen/qwen3-32b:free", "fp_44709d6fcb", ""],
 )
-def test_an_identifier_is_no_text(identifier):
-    assert told({"id": identifier, "calls": [{"id": identifier}]}) == []
+def test_an_identifier_is_told_as_one(identifier):
+    assert {text for _, text, _ in told({"id": identifier, "calls": [{"id": identifier}]})} <= {identifier}
+    assert {kind for *_, kind in told({"id": identifier, "calls": [{"id": identifier}]})} <= {"listed"}
+
+
+@pytest.mark.parametrize("word", ["assistant", "chat.completion.chunk", "tool_calls", "end_turn"])
+def test_a_word_of_the_dialects_is_no_text_where_one_may_stand(word):
+    assert told({"id": word, "calls": [{"id": word}]}) == []
+    assert told({"note": word}) == [("note", word, "text")]
 
 
 @pytest.mark.parametrize("text", ["13812345678", "138-1234-5678", "call_13812345678", "li.lei@example.com"])

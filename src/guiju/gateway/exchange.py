@@ -332,6 +332,7 @@ class Exchange:
             language=self.language,
             notices=not ask.json_mode and not grant.observe,
             label=label,
+            clear=reviewer.clear,
         )
         self.move(SERVING)
         call = self.call

@@ -38,6 +38,7 @@ class Relay:
         make_gate: form -> a fresh gate.
         place: where the notice stands in text: `interface` (nowhere), `begin` or `end`.
         label: the `guiju` object that the dialect writes; it is told here when something has been masked.
+        clear: whether a string surely holds nothing that is found: spares identifiers a gate of their own.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class Relay:
         language: str,
         notices: bool,
         label: Json | None = None,
+        clear: Callable[[str], bool] = lambda text: False,
     ) -> None:
         self.answer = answer
         self.gates: dict[str, Holdback] = {}
         self.alone: list[tuple[str, Holdback]] = []
         """Strings in which something was found that were judged by themselves."""
-        self._make_gate = make_gate
+        self._make_gate, self._clear = make_gate, clear
         self._label = {} if label is None else label
         self._says: set[str] = set()
         """Channels before or after which the notice may stand."""
@@ -80,19 +82,26 @@ class Relay:
         final = b""
         for event in events:
             released: dict[str, str] = {}
+            identifiers: dict[str, str] = {}
             for channel, text, form, reading, says in event.texts:
+                if reading == "id" and self._clear(text):
+                    identifiers[channel] = text
+                    continue
                 alone: list[Judged] = []
                 if reading != "on":
                     whole = self._make_gate(form)
                     piece = whole.feed(text) + whole.close()
                     alone = whole.judged
-                if reading == "alone":
+                if reading in ("alone", "id"):
                     if alone:
                         self.alone.append((channel, whole))
                     if whole.insertions:
                         self._label["action"] = str(Action.MASK)
                     if whole.ended:
                         self._stop(whole, released, out)
+                    if reading == "id":
+                        identifiers[channel] = piece
+                        continue
                 else:
                     gate = self.gates.get(channel)
                     if gate is None:
@@ -110,7 +119,7 @@ class Relay:
                 for channel, piece in released.items():
                     if piece:
                         released[channel] = self._deliver(channel, piece)
-            written = event.write(released)
+            written = event.write(released | identifiers if identifiers else released)
             if event.final:
                 final = written
             else:

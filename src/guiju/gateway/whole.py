@@ -74,9 +74,9 @@ async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
         insertions=notices,
         label=exchange.label_text,
         content_ids=tuple(ids.content_id(exchange.id, i) for i in range(max(1, len(answer.content_paths)))),
-        characters=sum(len(s.text) for s in answer.segments),
+        characters=sum(len(s.text) for s in answer.segments if s.role),
         finish=answer.finish,
-        contents=[[".".join(map(str, s.path)), replaced.get(s.path, s.text)] for s in answer.segments],
+        contents=[[".".join(map(str, s.path)), replaced.get(s.path, s.text)] for s in answer.segments if s.role],
         **record,
     )
     exchange.call.answer(200, out, exchange.headers())

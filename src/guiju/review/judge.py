@@ -141,6 +141,11 @@ class Reviewer:
         served = gate.feed(text) + gate.close()
         return self.verdict(gate, served if gate.insertions else None, sample=sample)
 
+    def clear(self, text: str) -> bool:
+        """Whether a whole text surely holds nothing that any detector finds. False where in doubt."""
+        shape = plain(text)
+        return all(detector.clear(shape) for detector in self.detectors)
+
     def verdict(self, gate: Holdback, masked: str | None = None, *, sample: float = 1.0) -> Verdict:
         """What one channel came to, so far; `masked` is kept as the verdict's text where it was masked."""
         judged = tuple(sorted(gate.judged, key=lambda j: (j.finding.start, j.finding.end)))

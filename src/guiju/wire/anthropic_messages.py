@@ -15,7 +15,15 @@ from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, sse, translate
 from guiju.wire.anthropic_stream import MessagesStream
 from guiju.wire.dialect import Ask, Json, Usage, count
-from guiju.wire.openai_chat import answer_leaves, media_of, read_json, read_leaves, read_upstream, text_field
+from guiju.wire.openai_chat import (
+    answer_leaves,
+    answer_segment,
+    media_of,
+    read_json,
+    read_leaves,
+    read_upstream,
+    text_field,
+)
 from guiju.wire.strings import Places, decode, encode, form_of, put
 
 REQUEST = Places(
@@ -219,7 +227,7 @@ class MessagesAnswer:
                     put(body, leaf.path, "")
                 continue
             form = "json" if ask.json_mode and leaf.pattern == "content.*.text" else form_of(leaf.kind)
-            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))
+            self.segments.append(answer_segment(leaf, form))
         self.usage = usage_of(body.get("usage"))
         self.finish = str(body.get("stop_reason") or "")
         self.content_paths: list[Path] = [

@@ -8,13 +8,14 @@ Events come from the upstream as they are, or from translate.StreamTranslator.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from guiju.errors import GuijuError
 from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
-from guiju.wire.strings import UNREADABLE, Places, decode_answer, encode, form_of, is_identifier, leaves, put
+from guiju.wire.strings import UNREADABLE, WORDS, Places, decode_answer, encode, form_of, is_identifier, leaves, put
 
 _TOKENS = (
     "usage.input_tokens", "usage.output_tokens", "usage.cache_creation_input_tokens", "usage.cache_read_input_tokens",
@@ -77,12 +78,14 @@ class Translator(Protocol):
 class MessagesEvent:
     """One event; see `Event`."""
 
-    __slots__ = ("_numbers", "_places", "_stream", "body", "ends", "final", "texts")
+    __slots__ = ("_identifiers", "_numbers", "_places", "_stream", "body", "ends", "final", "texts")
 
     def __init__(self, stream: MessagesStream, body: Json) -> None:
         self._stream, self.body = stream, body
         self.texts: list[Text] = []
         self._places: dict[str, Path] = {}
+        self._identifiers: dict[str, str] = {}
+        """By channel."""
         self._numbers: dict[str, str] = {}
         """Channels whose place holds a number, and how it reads: it stays one where nothing is hidden of it."""
         self.ends: tuple[str, ...] = ()
@@ -101,6 +104,8 @@ class MessagesEvent:
     ) -> None:
         """A string of this event."""
         self.texts.append(Text(channel, text, form, reading, says))
+        if reading == "id":
+            self._identifiers[channel] = text
         if number:
             self._numbers[channel] = text
         if channel in self._places:  # the same place twice in one event: it leaves once
@@ -116,6 +121,8 @@ class MessagesEvent:
             if out != self._numbers.get(channel):
                 put(self.body, path, out)
             left = left or bool(out)
+            if out == self._identifiers.get(channel):
+                self._stream.left.add(out)
         if self._places and not left and self.body.get("type") == "content_block_delta":
             return b""
         return self._stream.event(self.body)
@@ -141,7 +148,9 @@ class MessagesStream:
         self._keys: set[str] = set()
         """Unknown keys that have been judged: each once."""
         self._homes: dict[str, tuple[Json, Path]] = {}
-        """Where a channel's text stands: an event without any other text, and the way in it."""
+        """Where a channel's text stands: its first event, and the way in it."""
+        self.left: set[str] = set()
+        """Identifiers that have left as they came."""
         self._open: int | None = None
         self._next = 0
         self._closed: set[int] = set()
@@ -209,10 +218,6 @@ class MessagesStream:
             event.ends = (f"{block}.",)
         elif kind == "message_delta":
             self._count(body.get("usage"))
-            delta = body.get("delta")
-            self.finish = (
-                str((delta or {}).get("stop_reason") or self.finish) if isinstance(delta, dict) else self.finish
-            )
         elif kind == "message_stop":
             self.done = event.final = True
             event.ends = ("",)
@@ -259,9 +264,12 @@ class MessagesStream:
             known = _CHANNELS.get(leaf.pattern) if block is not None else None
             form = self._text if known == "text" else form_of(leaf.kind)
             channel = f"{block}.{known}" if known else f"{home}." + ".".join(map(str, leaf.path))
+            if leaf.kind == "listed":
+                event.add(channel, leaf.text, "text", leaf.path, "id")
+                continue
             alone = leaf.kind in ("number", "name") or leaf.pattern in EVENT.listed or (whole and known not in _DELTAS)
             if known not in _DELTAS and not alone and channel not in self._homes:
-                self._homes[channel] = (_way(event.body, leaf.path), leaf.path)
+                self._homes[channel] = (event.body, leaf.path)
             reading: Reading = "alone" if alone else "on" if known else "both"
             number = leaf.kind == "number"
             event.add(channel, leaf.text, form, leaf.path, reading, says=known == "text", number=number)
@@ -275,6 +283,8 @@ class MessagesStream:
             body["message"]["guiju"] = self._label
         elif kind == "message_delta":
             body["guiju"] = self._label
+            if isinstance(delta := body.get("delta"), dict):
+                self.finish = str(delta.get("stop_reason") or self.finish)  # as it left
         return sse.write(encode(body), kind)
 
     def more(self, channel: str, text: str) -> bytes:
@@ -288,8 +298,7 @@ class MessagesStream:
             self.withheld.append(channel)
             return b""
         body, way = self._homes[channel]
-        put(body, way, text)
-        return self.event(body)
+        return self.event(_alone(body, way, text, WORDS | self.left))
 
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
         """See `AnswerStream.stop`."""
@@ -333,15 +342,15 @@ class MessagesStream:
         return sse.write(faults.anthropic(error, exchange=exchange, language=language), "error")
 
 
-def _way(body: Any, path: Path) -> Any:
-    """The objects along the way to a text, with their types and nothing else: all other text has left already."""
+def _alone(body: Any, path: Path, text: str, types: AbstractSet[str]) -> Any:
+    """An event with this text in that place: the objects along the way to it, of them their types, and nothing else."""
     if not path:
-        return ""
+        return text
     step, rest = path[0], path[1:]
     if isinstance(step, int):
-        return [{} for _ in range(step)] + [_way(body[step], rest)]
+        return [{} for _ in range(step)] + [_alone(body[step], rest, text, types)]
     kind, index = body.get("type"), body.get("index")
-    made: Json = {"type": kind} if isinstance(kind, str) and is_identifier(kind) else {}
+    made: Json = {"type": kind} if isinstance(kind, str) and kind in types else {}
     if type(index) is int:
         made["index"] = index
-    return {**made, step: _way(body[step], rest)}
+    return {**made, step: _alone(body[step], rest, text, types)}

@@ -41,9 +41,10 @@ class Ask(msgspec.Struct, kw_only=True):
     """The body's bytes: read once more where something is masked. Never sent: what travels on is what was reviewed."""
 
 
-Reading = Literal["on", "alone", "both"]
-"""How a client may read a string of an event: `on` from the strings of its channel before it (content), `alone` (an
-identifier, a number, a tool's name), or, of a place that the dialect doesn't know, `both`."""
+Reading = Literal["on", "alone", "both", "id"]
+"""How a client may read a string of an event: `on` from the strings of its channel before it (content), `alone` (a
+number, a tool's name), or, of a place that the dialect doesn't know, `both`. An `id` is read alone too, but nobody says it:
+it doesn't count as text that was served."""
 
 
 class Text(NamedTuple):
@@ -131,6 +132,7 @@ class Answer(Protocol):
     """A whole answer, read."""
 
     segments: list[Segment]
+    """Identifiers too, which have no role: they don't count as text that was served."""
     usage: Usage | None
     finish: str
     withheld: list[str]

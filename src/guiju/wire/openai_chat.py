@@ -12,7 +12,7 @@ from typing import Any
 
 from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.quoted import quoted
-from guiju.types import Claim, Media, Path, Segment
+from guiju.types import Claim, Form, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
@@ -91,9 +91,9 @@ def read_json(body: bytes) -> Json:
 
 
 def read_leaves(body: Json, places: Places) -> list[Leaf]:
-    """A request's strings. Raises: BadRequest."""
+    """A request's strings, without its identifiers. Raises: BadRequest."""
     try:
-        return leaves(body, places)
+        return [leaf for leaf in leaves(body, places) if leaf.kind != "listed"]
     except RecursionError as problem:
         raise BadRequest(field="body", problem=Said("has {problem}", "有{problem}", problem=problem)) from None
 
@@ -227,6 +227,11 @@ def answer_leaves(body: Json, places: Places) -> list[Leaf]:
         raise UpstreamRefused(upstream="", upstream_status=200, problem=said) from None
 
 
+def answer_segment(leaf: Leaf, form: Form) -> Segment:
+    """A string of a whole answer. Nobody says an identifier: it has no role."""
+    return Segment(path=leaf.path, text=leaf.text, role="" if leaf.kind == "listed" else "assistant", form=form)
+
+
 def usage_of(value: Any) -> Usage | None:
     """OpenAI's usage object."""
     if not isinstance(value, dict):
@@ -256,7 +261,7 @@ class ChatAnswer:
                     put(body, leaf.path, None)
                 continue
             form = "json" if ask.json_mode and leaf.pattern == "choices.*.message.content" else form_of(leaf.kind)
-            self.segments.append(Segment(path=leaf.path, text=leaf.text, role="assistant", form=form))
+            self.segments.append(answer_segment(leaf, form))
         self.usage = usage_of(body.get("usage"))
         self.finish = str(choices[0].get("finish_reason") or "") if choices else ""
         self.content_paths: list[Path] = [

@@ -4,7 +4,8 @@ Pure. Theory of operation. Nearly every chunk is one choice with a piece of cont
 touches nothing else. And nearly every one of these differs from the one before in its content alone: what stands around
 the content is kept (openai_frame.py), and only the string between is read. All other chunks are walked: every string is a
 channel, an unknown place too. A tool's name comes out whole (it is held here until its arguments begin), since half a
-name can't be judged. Log probabilities leave with their characters (probabilities.py).
+name can't be judged. Log probabilities leave with their characters (probabilities.py). Identifiers, which nearly every
+chunk repeats, are judged where they are new; what left of one stands for it from then on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from guiju.wire.strings import (
     decode_answer,
     encode,
     form_of,
-    is_identifier,
     leaves,
     put,
 )
@@ -40,7 +40,7 @@ CHUNK = Places(
     listed=frozenset(
         "id object model system_fingerprint service_tier provider choices.*.finish_reason choices.*.native_finish_reason "
         "choices.*.stop_reason choices.*.delta.role choices.*.delta.tool_calls.*.id choices.*.delta.tool_calls.*.type "
-        "choices.*.delta.audio.id x_groq.id choices.*.delta.annotations.*.type created obfuscation "
+        "choices.*.delta.audio.id x_groq.id choices.*.delta.annotations.*.type created "
         "choices.*.delta.audio.expires_at usage.prompt_tokens usage.completion_tokens usage.total_tokens".split()
     ),
     forms={
@@ -62,7 +62,7 @@ _GROWS = frozenset(
 class Chunk:
     """One chunk; see `Event`."""
 
-    __slots__ = ("_stream", "body", "ends", "final", "numbers", "places", "plain", "texts")
+    __slots__ = ("_stream", "body", "ends", "final", "identifiers", "known", "numbers", "places", "plain", "texts")
 
     def __init__(self, stream: ChatStream, body: Json) -> None:
         self._stream, self.body = stream, body
@@ -70,6 +70,10 @@ class Chunk:
         self.places: dict[str, Path] = {}
         self.numbers: dict[str, str] = {}
         """Channels whose place holds a number, and how it reads: it stays one where nothing is hidden of it."""
+        self.identifiers: list[tuple[str, Path, str]] = []
+        """Channel, place and text of each."""
+        self.known: tuple[Any, ...] = ()
+        """What nearly every chunk repeats, as it came."""
         self.plain = False
         """One choice's content and nothing else."""
         self.ends: tuple[str, ...] = ()
@@ -103,8 +107,11 @@ class ChatStream:
         self.done = False
         self.failed = ""
         self.head: Json = {}
-        """Of the first chunk: what a chunk of our own begins with."""
+        """Of the first chunk, as it left: what a chunk of our own begins with."""
         self._known: tuple[Any, ...] = ()
+        """Of the latest chunk that left with all of it as it came."""
+        self._identifiers: dict[str, tuple[str, str]] = {}
+        """Channel -> the identifier that stood there last, and what left of it."""
         self._labelled = False
         self._frames = Frames()
         self._finished: set[int] = set()
@@ -153,9 +160,12 @@ class ChatStream:
             body = decode_answer(event.data)
             if not isinstance(body, dict):
                 self.withheld.append("event")
-            elif event.event == "error" or body.get("error"):
+                return
+            if event.event == "error" or body.get("error"):
                 self.failed = faults.kind_of(body)
-            elif (chunk := self._plain(body)) is not None:
+                return
+            body.pop("obfuscation", None)  # padding, of no use once text is held back
+            if (chunk := self._plain(body)) is not None:
                 if not event.event:
                     self._frames.learn(event.data, chunk.body, chunk.texts[0])
                 yield chunk
@@ -216,7 +226,6 @@ class ChatStream:
         choices = body["choices"] = [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
         if given is not None and choices != given:
             self.withheld.append("choices")
-        self._learn(body)
         if isinstance(usage := body.get("usage"), dict):
             self.usage = Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")))
             if not choices and not self._ask.include_usage:
@@ -224,19 +233,11 @@ class ChatStream:
         if not self._ask.include_usage:
             body.pop("usage", None)
         chunk = Chunk(self, body)
+        chunk.known = tuple([body.get(name) for name in _KNOWN])
         for number, choice in enumerate(choices):
             self._choice(number, choice, chunk)
         self._others(body, chunk)
         return chunk
-
-    def _learn(self, body: Json) -> None:
-        known = tuple(body.get(name) for name in _KNOWN)
-        if all(
-            k is None or (type(k) is int and k <= EPOCH) or (isinstance(k, str) and is_identifier(k)) for k in known
-        ):
-            self._known = known
-            if not self.head:
-                self.head = {k: body[k] for k in ("id", "object", "created", "model") if k in body}
 
     def _choice(self, number: int, choice: Json, chunk: Chunk) -> None:
         index = choice.get("index", 0)
@@ -322,6 +323,9 @@ class ChatStream:
                     chunk.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
             channel = self._channel(body, leaf.path)
+            if leaf.kind == "listed":
+                self._identifier(channel, leaf.path, leaf.text, chunk)
+                continue
             whole = leaf.kind in ("number", "name") or leaf.pattern in CHUNK.listed or leaf.path[0] == "usage"
             if leaf.kind == "number":
                 chunk.numbers[channel] = leaf.text
@@ -329,6 +333,15 @@ class ChatStream:
             reading: Reading = "alone" if whole else "on" if leaf.pattern in _GROWS else "both"
             says = leaf.path[0] == "choices" and leaf.path[2:] == ("delta", "content")
             chunk.add(channel, leaf.text, form, leaf.path, reading, says=says)
+
+    def _identifier(self, channel: str, path: Path, text: str, chunk: Chunk) -> None:
+        if any(channel == other for other, _, _ in chunk.identifiers):  # the same place twice in one chunk
+            put(chunk.body, path, "")
+            return
+        chunk.identifiers.append((channel, path, text))
+        if self._identifiers.get(channel, ("",))[0] != text:
+            self._identifiers[channel] = (text, "")
+            chunk.texts.append(Text(channel, text, "text", "id"))
 
     def _channel(self, body: Json, path: Path) -> str:
         if path[0] != "choices":
@@ -377,6 +390,11 @@ class ChatStream:
             if out != chunk.numbers.get(channel):
                 put(body, path, out)
             left = left or bool(out)
+        for channel, path, given in chunk.identifiers:
+            if channel in released:
+                self._identifiers[channel] = (given, released[channel])
+            put(body, path, self._identifiers[channel][1])
+        self._learn(chunk)
         for text in chunk.texts:
             if text.channel.endswith(".top_logprobs") and released.get(text.channel) != text.text:
                 self._probabilities[int(text.channel.partition(".")[0])].drop()
@@ -387,8 +405,21 @@ class ChatStream:
                 store.admit()
             left = self._release_probabilities(choice, released) or left
             left = left or "role" in choice["delta"] or "tool_calls" in choice["delta"]
-            ending = ending or choice.get("finish_reason") is not None
+            if (finish := choice.get("finish_reason")) is not None:
+                ending = True
+                if choice.get("index", 0) == 0:
+                    self.finish = str(finish)  # as it left
         return self._event(body, label=ending) if left or ending else b""
+
+    def _learn(self, chunk: Chunk) -> None:
+        """What a chunk said of itself has been judged by now."""
+        body, known = chunk.body, tuple([chunk.body.get(name) for name in _KNOWN])
+        if known == chunk.known and all(
+            k is None or isinstance(k, str) or (type(k) is int and k <= EPOCH) for k in known
+        ):
+            self._known = known
+        if not self.head and not any(isinstance(value, (dict, list)) for value in known[:4]):
+            self.head = {name: body[name] for name in _KNOWN[:4] if name in body}
 
     def _release_probabilities(self, choice: Json, released: dict[str, str]) -> bool:
         index = choice.get("index", 0)

@@ -1,8 +1,9 @@
 """Every string of a JSON value, with its place: what review reads, and the way to put other strings there.
 
-Pure. A dialect lists the places that are no text (`Places`); all others are text, unknown fields too. A listed
-identifier that doesn't look like one is text as well, so that nothing can travel in an `id`. Large numbers count as
-text (a phone number is eleven digits), and so do keys of objects that no dialect uses (`KEYS`).
+Pure. A dialect lists the places that are no text (`Places`); all others are text, unknown fields too. What stands in a
+listed place is told as `listed` where it looks like an identifier, and is text where it doesn't; only what dialects say
+there themselves (`WORDS`) is passed over. Large numbers count as text (a phone number is eleven digits), and so do keys
+of objects that no dialect uses (`KEYS`).
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ KEYS = frozenset(
     "template tfs_z think tool_name typical_p use_mlock use_mmap vocab_only".split()
 )
 """Keys of objects that are a dialect's own words: no text. All others are."""
+WORDS = frozenset(
+    "api_error assistant auto chat.completion chat.completion.chunk citations_delta content_block_delta "
+    "content_block_start content_block_stop content_filter custom default end_turn error flex function function_call "
+    "input_json_delta length max_tokens message message_delta message_start message_stop model_context_window_exceeded "
+    "pause_turn ping priority redacted_thinking refusal scale server_tool_use signature_delta standard stop stop_sequence "
+    "text text_delta thinking thinking_delta tool_calls tool_use url_citation web_search_tool_result".split()
+)
+"""What the dialects themselves say in listed places: no text there."""
 _SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
@@ -68,7 +77,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading JSON raises: it is none, or goes too deep."""
 
 Kind = Literal["text", "json", "name", "number", "listed", "opaque"]
-"""`listed` is of a place; a leaf that stands in one and is no identifier is `text`."""
+"""`listed` is an identifier in a place for one; a leaf that stands there and is none is `text`."""
 
 
 def decode(data: bytes) -> Any:
@@ -169,7 +178,7 @@ class Leaf(NamedTuple):
 
 
 def is_identifier(value: str) -> bool:
-    """Whether it may stand in a place that is no text: a program's word, with neither an address nor a long number in it."""
+    """Whether it looks like a program's word, with neither an address nor a long number in it."""
     return (
         _WORD.fullmatch(value) is not None
         and _LONG.search(value) is None
@@ -178,7 +187,10 @@ def is_identifier(value: str) -> bool:
 
 
 def leaves(value: Any, places: Places) -> list[Leaf]:
-    """Every string that may be text, in order of appearance. Raises: RecursionError where it goes too deep."""
+    """Every string that may be text, identifiers too, in order of appearance.
+
+    Raises: RecursionError where it goes too deep.
+    """
     found: list[Leaf] = []
     _walk(value, places.top, (), found)
     return found
@@ -189,8 +201,11 @@ def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
         raise RecursionError(Said("more than {n} objects and lists inside each other", "超过 {n} 层的嵌套", n=DEEPEST))
     kind = type(value)
     if kind is str:
-        if value and not (place.kind == "listed" and is_identifier(value)):
-            found.append(Leaf(path, place.pattern, value, "text" if place.kind == "listed" else place.kind))
+        if place.kind != "listed":
+            if value:
+                found.append(Leaf(path, place.pattern, value, place.kind))
+        elif value and value not in WORDS:
+            found.append(Leaf(path, place.pattern, value, "listed" if is_identifier(value) else "text"))
     elif kind is dict:
         for key, inner in value.items():
             below = place.below.get(key)
@@ -200,7 +215,7 @@ def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
                     found.append(Leaf((*path, key), below.pattern + "#key", key, "name"))
             kind = type(inner)  # what most values are is settled here: a step down for each would cost more
             if kind is str:
-                if below.kind == "listed" and is_identifier(inner):
+                if inner in WORDS and below.kind == "listed":
                     continue
             elif kind is int:
                 if -LARGE <= inner <= LARGE:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from guiju.review.personal.run import Hit, Number, Run
 
 CLASS = "I.api_key"
-_KEY = re.compile(
+KEY = re.compile(
     r"(?<![a-z0-9])(?:"
     r"sk-(?=[a-z_-]{0,19}[0-9])[a-z0-9_-]{20}"  # OpenAI, Anthropic, DeepSeek, Moonshot, …
     r"|gj-[a-z0-9_-]{43}"  # ours
@@ -40,7 +40,7 @@ _LOOKS = re.compile(r"[a-z0-9_\-.+]{20,}")
 
 def begins(text: str) -> re.Match[str] | None:
     """The first key in a run, as far as its shortest length: enough to know."""
-    return _KEY.search(text)
+    return KEY.search(text)
 
 
 def rest(text: str, at: int) -> int:

@@ -10,7 +10,7 @@ from guiju.review.personal.run import Hit, Number, Run
 
 CLASS = "I.credit_code"
 ALPHABET = "0123456789abcdefghjklmnpqrtuwxy"
-_CODE = re.compile(r"(?<![a-z0-9])[1-9any][1-9a-gy][1-8][0-9]{5}[0-9a-hj-npqrtuwxy]{10}(?![a-z0-9])")
+CODE = re.compile(r"(?<![a-z0-9])[1-9any][1-9a-gy][1-8][0-9]{5}[0-9a-hj-npqrtuwxy]{10}(?![a-z0-9])")
 
 
 def valid(code: str) -> bool:
@@ -21,7 +21,7 @@ def valid(code: str) -> bool:
 
 def find(run: Run, found: list[Number]) -> Iterator[Hit]:
     """Credit codes in a run."""
-    for hit in _CODE.finditer(run.text):
+    for hit in CODE.finditer(run.text):
         code = hit.group()
         if code[2:4] in resident_id.PROVINCES and valid(code) and not resident_id.shaped(code):
             yield Hit(CLASS, hit.start(), hit.end(), "check character holds; province exists")

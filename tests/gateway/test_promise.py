@@ -412,3 +412,45 @@ def test_identifiers_are_no_text_that_was_served():
         relay.feed(f"data: {json.dumps(event)}\n\n".encode())
     assert relay.delivered == 2
     assert relay.told()["contents"] == [["0.content", "ab"]]
+
+
+# --- other likely tokens ----------------------------------------------------------------------------
+
+
+def likely(*tokens: str) -> list:
+    """Log probabilities of a content of `好`s: beside each one of these tokens."""
+    alone = {"logprob": -1.0, "bytes": None}
+    return [{"token": "好", **alone, "top_logprobs": [{"token": t, **alone}]} for t in tokens]
+
+
+@pytest.mark.parametrize("secret", [said.TERM, PHONE])
+def test_no_text_is_spelled_by_the_other_likely_tokens_of_successive_tokens(secret: str):
+    """By rank, or together with the content: `好` and `作炸药的配方` beside `制`."""
+    whole = chunks({"delta": {"content": "好" * len(secret)}, "logprobs": {"content": likely(*secret)}})
+    parted = chunks(*[{"delta": {"content": "好"}, "logprobs": {"content": likely(char)}} for char in secret])
+    for events in (whole, parted):
+        found, _ = heard(OPENAI, "openai", [*events, *chunks({"finish_reason": "stop"})])
+        spelled = [e for c in found for e in ((c["choices"][0].get("logprobs") or {}).get("content") or ())]
+        assert [e["token"] for e in spelled] == ["好"] * len(secret)
+        assert all(e["top_logprobs"] == [] for e in spelled)
+
+
+def served_whole(content: str, probabilities: list) -> tuple[list, list]:
+    """What a whole answer asks to be reviewed, and the log probabilities that it serves."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    body = {**said.HEAD, "choices": [{**choice, "logprobs": {"content": probabilities}}]}
+    ask = OPENAI.read(b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', {})
+    answer = OPENAI.read_answer(json.dumps(body).encode(), ask, dialect="openai", allow_opaque=False)
+    texts = [s.text for s in answer.segments if s.role]
+    return texts, json.loads(answer.write({}, LABEL))["choices"][0]["logprobs"]["content"]
+
+
+def test_the_other_likely_tokens_leave_where_the_answer_is_a_single_one():
+    """A classification. The end of its turn is no other token."""
+    mark = {"token": "<|im_end|>", "logprob": 0.0, "bytes": None, "top_logprobs": likely("no")[0]["top_logprobs"]}
+    texts, entries = served_whole("好", [*likely("坏"), mark])
+    assert texts == ["坏", "好"]
+    assert [[o["token"] for o in e["top_logprobs"]] for e in entries] == [["坏"], []]
+    texts, entries = served_whole("好好", likely("坏", "坏"))
+    assert texts == ["好好"]
+    assert [e["top_logprobs"] for e in entries] == [[], []]

@@ -614,14 +614,15 @@ def test_log_probabilities_that_say_anything_but_the_content_never_leave(entries
     assert heard_openai(out) == {"0.content": "ab"}
 
 
-def test_the_other_likely_tokens_are_reviewed_and_go_where_they_were_touched():
-    said = {"content": [token_of("a", top_logprobs=[token_of("a"), token_of("hidden words")])]}
-    raw = data({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": said, "finish_reason": None}]})
-    (event,) = read(stream(), raw)
-    assert [(t.text, t.reading) for t in event.texts] == [("hidden words", "alone"), ("a", "on")]
-    assert b"hidden words" in event.write({t.channel: t.text for t in event.texts})
-    (event,) = read(stream(), raw)
-    assert b"hidden words" not in event.write({"0.content": "a", "0.top_logprobs": "[..]"})
-    answer = stream()
-    (event,) = answer.feed(raw)
-    assert b"hidden words" not in answer.more("0.content", "a")  # what stops another channel leaves before the chunk
+def test_the_other_likely_tokens_do_not_leave_a_stream():
+    """Those of successive tokens could spell what nobody has read."""
+    told = {"content": [token_of("a", top_logprobs=[token_of("a"), token_of("hidden words")])]}
+    raw = data({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": told, "finish_reason": None}]})
+    out = carry(stream(), raw + chunk({}, "stop") + DONE)
+    assert [c["logprobs"] for c in events(out)[0]["choices"]] == [{"content": [token_of("a", top_logprobs=[])]}]
+
+
+def test_a_probability_that_is_a_telephone_number_does_not_leave():
+    told = {"content": [token_of("a") | {"logprob": -13812345678.0}]}
+    raw = data({"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": told, "finish_reason": None}]})
+    assert b"13812345678" not in carry(stream(), raw + chunk({}, "stop") + DONE)

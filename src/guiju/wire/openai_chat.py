@@ -16,7 +16,7 @@ from guiju.types import Claim, Form, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
-from guiju.wire.probabilities import alternatives, entries_of, tells
+from guiju.wire.probabilities import alternatives, tells, with_alternatives
 from guiju.wire.strings import UNREADABLE, Leaf, Places, decode, decode_answer, encode, form_of, leaves, put
 
 REQUEST = Places(
@@ -278,9 +278,11 @@ class ChatAnswer:
             self.withheld.append(f"choices.*.{LOGPROBS}")
             choice[LOGPROBS] = None
             return
-        if isinstance(found, dict):
-            choice[LOGPROBS] = {"content": entries_of(found), "refusal": None}
-        if others := alternatives(found):
+        entries = with_alternatives(found)
+        if entries is None:
+            self.withheld.append(f"choices.*.{LOGPROBS}")
+        choice[LOGPROBS] = {"content": entries, "refusal": None} if entries is not None else None
+        if others := alternatives(entries or []):
             self.segments.append(Segment(path=("choices", number, LOGPROBS), text=others, role="assistant"))
 
     def write(self, replaced: Mapping[Path, str], label: Json) -> bytes:

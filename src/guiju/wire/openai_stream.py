@@ -18,17 +18,8 @@ from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
 from guiju.wire.openai_frame import Frames, Piece
-from guiju.wire.probabilities import Probabilities, alternatives
-from guiju.wire.strings import (
-    EPOCH,
-    UNREADABLE,
-    Places,
-    decode_answer,
-    encode,
-    form_of,
-    leaves,
-    put,
-)
+from guiju.wire.probabilities import Probabilities
+from guiju.wire.strings import EPOCH, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
 
 _HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
 _KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -252,7 +243,7 @@ class ChatStream:
                 self.withheld.append(f"choices.{index}.delta")
             choice["delta"], choice["logprobs"] = {}, None
             return
-        self._hold_probabilities(index, choice, delta, chunk)
+        self._hold_probabilities(index, choice, delta)
         finish = choice.get("finish_reason")
         self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
         if finish is not None:
@@ -335,9 +326,8 @@ class ChatStream:
             chunk.add(channel, leaf.text, form, leaf.path, reading, says=says)
 
     def _identifier(self, channel: str, path: Path, text: str, chunk: Chunk) -> None:
-        if any(channel == other for other, _, _ in chunk.identifiers):  # the same place twice in one chunk
-            put(chunk.body, path, "")
-            return
+        if any(channel == other for other, _, _ in chunk.identifiers):
+            return put(chunk.body, path, "")  # the same place twice in one chunk
         chunk.identifiers.append((channel, path, text))
         if self._identifiers.get(channel, ("",))[0] != text:
             self._identifiers[channel] = (text, "")
@@ -363,7 +353,7 @@ class ChatStream:
         self._homes[channel] = (index, way)
         return channel
 
-    def _hold_probabilities(self, index: int, choice: Json, delta: Json, chunk: Chunk) -> None:
+    def _hold_probabilities(self, index: int, choice: Json, delta: Json) -> None:
         found, content = choice.get("logprobs"), delta.get("content")
         if found is None and index not in self._probabilities:
             return
@@ -371,8 +361,6 @@ class ChatStream:
         store = self._probabilities.setdefault(index, Probabilities())
         if not store.take(content if isinstance(content, str) else "", found):
             self.withheld.append("choices.*.logprobs")
-        elif others := alternatives(found):
-            chunk.texts.append(Text(f"{index}.top_logprobs", others, "text", "alone"))
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -395,14 +383,9 @@ class ChatStream:
                 self._identifiers[channel] = (given, released[channel])
             put(body, path, self._identifiers[channel][1])
         self._learn(chunk)
-        for text in chunk.texts:
-            if text.channel.endswith(".top_logprobs") and released.get(text.channel) != text.text:
-                self._probabilities[int(text.channel.partition(".")[0])].drop()
         ending = body.get("usage") is not None
         self._counted = self._counted or (ending and not body["choices"])
         for choice in body["choices"]:
-            if store := self._probabilities.get(choice.get("index", 0)):
-                store.admit()
             left = self._release_probabilities(choice, released) or left
             left = left or "role" in choice["delta"] or "tool_calls" in choice["delta"]
             if (finish := choice.get("finish_reason")) is not None:

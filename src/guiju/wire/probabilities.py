@@ -3,7 +3,9 @@ of it was hidden they go for good.
 
 Pure. A token says a piece of the content once more, so it is passed on only where it does: tokens that say anything
 else would be text that nobody has reviewed. The tokens that were likely too (`top_logprobs`) say other things by their
-nature; they are text, and reviewed as such.
+nature: those of successive tokens spell texts, by rank and together with the content, more than anyone can review. They
+leave only where there is nothing beside them to spell with: where a whole answer is a single token (a classification),
+reviewed each by itself. Elsewhere `top_logprobs` is empty.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import re
 from typing import Any
 
 from guiju.wire.dialect import Json
+from guiju.wire.strings import LARGE
 
 _MARK = re.compile(r"|</?s>|<[|｜][A-Za-z_▁]{1,40}[|｜]>")
 """A token that is no text: the end of a turn."""
@@ -24,21 +27,31 @@ def entries_of(found: Any) -> list[Json] | None:
     if not isinstance(found, dict) or any(v for k, v in found.items() if k != "content"):
         return None
     given = found.get("content") or []
-    made = [_entry(e, deep=True) for e in given] if isinstance(given, list) else [None]
-    return None if None in made else made  # type: ignore[return-value]
+    made = [_entry(e) for e in given] if isinstance(given, list) else [None]
+    return None if None in made else [{**e, "top_logprobs": []} for e in made if e]
 
 
-def _entry(given: Any, *, deep: bool) -> Json | None:
+def with_alternatives(found: Any) -> list[Json] | None:
+    """The same of a whole answer, with the other likely tokens where it is a single one."""
+    entries = entries_of(found)
+    if entries and sum(bool(said(entry)) for entry in entries) <= 1:
+        for entry, given in zip(entries, found["content"], strict=True):
+            others = given.get("top_logprobs") if said(entry) else None
+            made = [_entry(other) for other in others] if isinstance(others, list) else []
+            if None in made:
+                return None
+            entry["top_logprobs"] = made
+    return entries
+
+
+def _entry(given: Any) -> Json | None:
     if not isinstance(given, dict) or not isinstance(given.get("token"), str):
         return None
     entry: Json = {"token": given["token"], "logprob": given.get("logprob"), "bytes": given.get("bytes")}
     if isinstance(entry["logprob"], (str, list, dict)) or said(entry) is None:
         return None
-    others = given.get("top_logprobs")
-    if deep and isinstance(others, list):
-        entry["top_logprobs"] = [_entry(o, deep=False) for o in others]
-        if None in entry["top_logprobs"]:
-            return None
+    if entry["logprob"] is not None and abs(entry["logprob"]) > LARGE:  # a telephone number is one in any place
+        return None
     return entry
 
 
@@ -59,12 +72,9 @@ def said(entry: Json) -> bytes | None:
     return raw if token in shown else None
 
 
-def alternatives(found: Any) -> str:
+def alternatives(entries: list[Json]) -> str:
     """The other likely tokens, each on a line of its own."""
-    lines = [
-        o["token"] for e in (entries_of(found) or []) for o in e.get("top_logprobs", ()) if o["token"] != e["token"]
-    ]
-    return "\n".join(lines)
+    return "\n".join(o["token"] for e in entries for o in e["top_logprobs"] if o["token"] != e["token"])
 
 
 def tells(found: Any, content: str) -> bool:
@@ -87,19 +97,12 @@ class Probabilities:
         """Content received that hasn't left."""
         self._entries: list[tuple[int, Json]] = []
         """How much content must have left, and the entry."""
-        self._unjudged: list[tuple[int, Json]] = []
-        """Entries whose other likely tokens are still being reviewed."""
         self._dropped = False
 
     def drop(self) -> None:
         """They would tell what is hidden, or say what nobody has reviewed: none leaves any more."""
         self._dropped = True
-        self._entries, self._unjudged, self._waits = [], [], []
-
-    def admit(self) -> None:
-        """The other likely tokens of what was taken last have passed."""
-        self._entries += self._unjudged
-        self._unjudged = []
+        self._entries, self._waits = [], []
 
     def take(self, content: str, found: Any) -> bool:
         """A chunk's content and its `logprobs`; False where they had to be dropped now."""
@@ -116,7 +119,7 @@ class Probabilities:
             token = said(entry) or b""
             self._tokens += token
             self._told += len(token)
-            self._unjudged.append((self._told, entry))
+            self._entries.append((self._told, entry))
         common = min(len(self._content), len(self._tokens))
         if entries is None or self._content[:common] != self._tokens[:common]:
             self.drop()

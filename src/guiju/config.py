@@ -144,7 +144,10 @@ SETTINGS: tuple[Setting, ...] = (
         int,
         33_554_432,
         "bytes",
-        Said("Largest whole answer of an upstream that is read", "上游整段回答的大小上限"),
+        Said(
+            "Largest whole answer of an upstream that is read, and largest event of a streamed one",
+            "上游整段回答、以及流式回答中单个事件的大小上限",
+        ),
     ),
     Setting(
         "gateway.attempts",

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from guiju.errors import KeyRevoked
+from guiju.gateway import stream
 from guiju.gateway.http import Limits
+from guiju.review.holdback import Holdback
 from guiju.review.sentence import SentenceDetector
 from inside import CUT, JSON, KEY, SSE, Inside, body_of, receive, request, status_of
+from upstream_text import events
 
 PHONE = "13912345678"
 DONE = b"data: [DONE]\n\n"
@@ -427,3 +430,41 @@ def test_a_book_is_judged_beside_the_event_loop(tmp_path: Path):
     assert threads[0] == {loop}
     assert threads[1] - {loop}
     assert threads[2] - {loop}
+
+
+def test_an_event_of_megabytes_does_not_stop_the_other_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of what comes in bulk the loop's own thread judges nothing, and no gate takes more than a piece at once."""
+    fed: list[tuple[int, int]] = []
+    feed = Holdback.feed
+
+    def noted(gate: Holdback, piece: str, *rest: object) -> str:
+        fed.append((threading.get_ident(), len(piece)))
+        return feed(gate, piece, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Holdback, "feed", noted)
+    book, ending = "写。" * 300_000 + PHONE, chunk({}, "stop") + DONE
+    with Inside(tmp_path) as running:
+        running.says = [SSE + chunk({"content": "你好。"}) + ending]
+        assert "你好" in json.dumps(events(body_of(running.ask(stream=True))), ensure_ascii=False)
+        loop = {thread for thread, _ in fed}
+        for last in (ending, b""):  # the event may also be the last thing that is said
+            fed.clear()
+            large = chunk({"content": book}, "stop")
+            running.says = [SSE + chunk({"content": "你好。"}), large + last if last else large.rstrip()]
+            said = body_of(running.ask(stream=True, wait=60))
+            heard = "".join(c["delta"].get("content", "") for e in events(said) for c in e["choices"])
+            assert heard == "你好。" + book.replace(PHONE, "[phone number]")
+            assert len(loop) == 1
+            assert sum(size for thread, size in fed if thread in loop) < 1000
+            assert max(size for _, size in fed) <= stream.PIECE
+
+
+def test_an_event_beyond_all_measure_fails_its_stream(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        settings = running.gateway.config
+        running.gateway.config = settings.with_values(gateway__answer_limit=100_000)
+        running.says = [SSE + chunk({"content": "begun. "}) + b"data: ", 0.3, *[b"x" * 50_000] * 20]
+        said = running.ask(stream=True, wait=20)
+        assert b"begun" in said
+        assert "100000" in events(body_of(said))[-1]["error"]["message"]
+        assert running.closed().outcome == "upstream_error"

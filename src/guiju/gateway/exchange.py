@@ -349,7 +349,7 @@ class Exchange:
         outcome, code, ending, stopped = "served", "", b"", None
         try:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
-            ending = await stream.relay(machine, reply, call, overdue)
+            ending = await stream.relay(machine, reply, call, overdue, self.gateway.config["gateway.answer_limit"])
             if answer.failed:
                 raise UpstreamRefused(upstream=self.target.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:

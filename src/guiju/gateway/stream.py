@@ -2,6 +2,9 @@
 
 One gate (review/holdback.py) per channel, one verdict over all of them: what stops one channel stops the answer. The
 closing record is durable before the final event leaves. exchange.py says when this runs and what its outcome means.
+
+An event may be megabytes long and must not stop the streams of everybody else: what comes in bulk is judged in a thread, a
+piece at a time, and an event beyond all measure fails the stream.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from guiju.errors import Said, UpstreamUnavailable
 from guiju.gateway.http import Call
 from guiju.gateway.upstream import Reply
 from guiju.label import notice
@@ -20,6 +24,11 @@ from guiju.types import Action, Form, Judged
 from guiju.wire.dialect import AnswerStream, Event, Json
 
 MakeGate = Callable[[Form], Holdback]
+
+BULK = 32_768
+"""Bytes that came since something last left, beyond which what comes is judged in a thread."""
+PIECE = 16_384
+"""Characters that a gate takes at once: nothing else runs while an expression looks through them."""
 
 
 class Stopped(Exception):
@@ -90,7 +99,7 @@ class Relay:
                 alone: list[Judged] = []
                 if reading != "on":
                     whole = self._make_gate(form)
-                    piece = whole.feed(text) + whole.close()
+                    piece = fed(whole, text) + whole.close()
                     alone = whole.judged
                 if reading in ("alone", "id"):
                     if alone:
@@ -108,7 +117,7 @@ class Relay:
                         gate = self.gates[channel] = self._make_gate(form)
                         if says:
                             self._says.add(channel)
-                    piece = gate.feed(text, alone)
+                    piece = gate.feed(text, alone) if alone else fed(gate, text)
                     if gate.ended:
                         released[channel] = released.get(channel, "") + piece
                         self._stop(gate, released, out)
@@ -228,23 +237,40 @@ class Relay:
         return sum(gate.held for gate in self.gates.values())
 
 
-async def relay(machine: Relay, reply: Reply, call: Call, overdue: float) -> bytes:
+def fed(gate: Holdback, text: str) -> str:
+    """A text through a gate."""
+    if len(text) <= PIECE:
+        return gate.feed(text)
+    return "".join([gate.feed(text[at : at + PIECE]) for at in range(0, len(text), PIECE)])
+
+
+async def relay(machine: Relay, reply: Reply, call: Call, overdue: float, limit: int) -> bytes:
     """Carry an answer from upstream to client until its final event, which is returned and not written, or until the
     upstream says that it failed.
 
     Args:
         overdue: seconds after which a held sentence is judged as it stands; 0 where no detector holds sentences.
+        limit: bytes that may come without anything leaving: one event, for all that is known.
 
     Raises: Stopped, ClientLeft, UpstreamError, and what interrupted the reading.
     """
     loop, until, final = asyncio.get_running_loop(), 0.0, b""
+    waiting, bulk = 0, b""
+
+    def left(out: bytes, size: int) -> None:
+        nonlocal until, waiting
+        if out:
+            until, waiting = 0.0, size  # the last of what came may be the beginning of a long event
+            call.write(out)
 
     def take(data: bytes) -> bool:
-        nonlocal until, final
+        nonlocal final, waiting, bulk
+        waiting += len(data)
+        if waiting > BULK:
+            bulk += data
+            return False
         out, final = machine.feed(data)
-        if out:
-            until = 0.0
-            call.write(out)
+        left(out, len(data))
         return not (final or machine.answer.failed or call.full or overdue)
 
     while True:
@@ -255,16 +281,38 @@ async def relay(machine: Relay, reply: Reply, call: Call, overdue: float) -> byt
                     ended = await reply.follow(take)
             except TimeoutError:
                 call.write(_overdue(machine))
-                until = 0.0
-                continue
+                until, ended = 0.0, False
         else:
             ended = await reply.follow(take)
+        if bulk:
+            if waiting > limit:
+                problem = Said(
+                    "an event of its answer is larger than {limit} bytes",
+                    "其回答中有事件超过 {limit} 字节",
+                    limit=limit,
+                )
+                raise UpstreamUnavailable(upstream=reply.upstream, problem=problem)
+            data, bulk = bulk, b""
+            out, final = await apart(machine.feed, data)
+            left(out, len(data))
         if ended:
-            out, final = machine.close()
+            out, final = await apart(machine.close) if waiting > BULK else machine.close()
             call.write(out if final else out + machine.flush())
         if ended or final or machine.answer.failed:
             return final
         await call.drain()
+
+
+async def apart(work: Callable[..., tuple[bytes, bytes]], *args: Any) -> tuple[bytes, bytes]:
+    """Work on an answer in a thread. Whoever gives up waiting does so once it is done: what it came to is recorded then."""
+    done = asyncio.get_running_loop().run_in_executor(None, work, *args)
+    try:
+        await asyncio.wait((done,))
+    except asyncio.CancelledError:
+        await asyncio.wait((done,))
+        done.exception()
+        raise
+    return done.result()
 
 
 def _overdue(machine: Relay) -> bytes:

@@ -134,6 +134,11 @@ class Reply(asyncio.Protocol):
         if self._head:
             self._complete = True
 
+    @property
+    def upstream(self) -> str:
+        """Whose answer it is."""
+        return self._pool.name
+
     # --- for the exchange -----------------------------------------------------------------------------
 
     async def send(self, head: bytes, body: bytes, timeout: float) -> None:

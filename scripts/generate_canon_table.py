@@ -53,6 +53,9 @@ ITEM_NUMBER = re.compile(
 )
 """Names of digits and numbers that count items: `①`."""
 
+FLAG_LETTERS = set(map(chr, range(0x1F1E6, 0x1F200)))
+"""Two make a flag, any number of them a word."""
+
 SKIN = set(map(chr, range(0x1F3FB, 0x1F400)))
 """Colours of the emoji before them."""
 
@@ -78,6 +81,9 @@ def shape(char: str, plain: dict[str, str]) -> str:
         return ""
     if char in SKIN or char in "\u115f\u1160\u3164\uffa0\u2800\ufffc":  # blank letters that nobody sees
         return ""
+    if char in FLAG_LETTERS:
+        # A hyphen behind: letters that spell a word are read as `h-e-r-o-i-n` is, and a flag is no word of two letters.
+        return chr(ord(char) - 0x1F1E6 + ord("a")) + "-"
     name = unicodedata.name(char, "")
     if unicodedata.category(char) == "No" and ITEM_NUMBER.fullmatch(name):
         # Blanks around: the number of an item is not part of the number beside it (`①13800138000`).

@@ -58,6 +58,7 @@ def test_it_is_its_own_canonical_form(text):
         ("𝐇𝐞𝐫𝐨𝐢𝐧", "heroin"),
         ("①②③", " 1  2  3 "),
         ("Ηеʀօıи ꜱᴇx 🅑🅾🅼🅱 ⒝ Ꮯⲟɗɛ", "heroiи sex bomb b code"),
+        ("🇨🇳 🄰🅰🅐 he\U000e0072roin", "c-n- aaa heroin"),
         ("毒丨品👍🏽", "毒|品👍"),
         ("1️⃣", "1"),
         ("café", "cafe"),

@@ -1,11 +1,14 @@
 """Terms are found however the text is cut or dressed up, nothing of them is let go, and next to nothing else is held."""
 
+import re
+import string
 import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guiju.review import load
 from guiju.review.canon import canonical
 from guiju.review.lexicon import Lexicon, Term, _Sorted, encode_terms, key_of
 
@@ -22,6 +25,8 @@ TERMS = [
     Term(text="buy illegal guns", cls="weapons", id="10"),
     Term(text="卖92手枪", cls="weapons", id="11"),
     Term(text="ransomware", cls="malware", id="12"),
+    Term(text="badshop.com", cls="drugs", id="13"),
+    Term(text="sex tape", cls="porn", id="14"),
 ]
 LEXICON = Lexicon({"t": encode_terms(TERMS)})
 
@@ -43,7 +48,29 @@ def rules(text, **more):
 
 DRESSED = st.text("毒品交易大麻哈鱼女 heroinavsexchildporb*-·,。\n。.", max_size=40) | st.lists(
     st.sampled_from(
-        [*"heroin", *"毒品", "child", "porn", " ", "  ", " - ", ". ", "-", "*", "sex", "buy", "illegal", "guns", "92"]
+        [
+            *"heroin",
+            *"毒品",
+            "child",
+            "porn",
+            " ",
+            "  ",
+            " - ",
+            ". ",
+            "-",
+            "*",
+            "sex",
+            "buy",
+            "illegal",
+            "guns",
+            "92",
+            "badshop",
+            "com",
+            ".",
+            " . ",
+            "🇭",
+            "🇪",
+        ]
     ),
     max_size=12,
 ).map("".join)
@@ -184,7 +211,51 @@ def test_it_sees_through_what_stands_inside_a_latin_word(separator):
 def test_a_blank_inside_a_word_is_seen_through_in_a_longer_term_only():
     assert rules("buy ille gal guns") == {"10"}
     assert rules("write ran somware") == {"12"}
+    assert rules("a sext ape") == {"14"}
     assert rules("the hero in this film") == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["badshop.com", "badshop .com", "badshop. com", "badshop . com", "badshop*.*com", "badshop[.]com", "badshop-.-com", "bad-shop . com",
+     "b a d s h o p . c o m", "看badshop . com的", "badshop com"],
+)  # fmt: skip
+def test_it_sees_through_separators_beside_a_domains_own_full_stop(text):
+    assert rules(f"at {text} now") == {"13"}
+    assert rules(f"at {text} now", cuts=range(40)) == {"13"}
+
+
+@pytest.mark.parametrize(
+    "text", ["bad shop. Come in", "badshop; com", "badshop.\ncom", "badshop. Compare", "badshop -- . -- com"]
+)
+def test_it_leaves_alone_what_is_no_domain(text):
+    assert rules(text) == set()
+
+
+def flags(word):
+    return "".join(chr(0x1F1E6 + ord(c) - ord("a")) for c in word)
+
+
+@pytest.mark.parametrize(
+    "text", [flags("heroin"), " ".join(flags("heroin")), flags("he") + "roin", "🄷🄴🅁🄾🄸🄽", "🅗🅔🅡🅞🅘🅝", "🅷🅴🆁🅾🅸🅽"]
+)
+def test_it_sees_through_letters_of_flags_and_letters_in_squares_and_circles(text):
+    assert rules(f"buy {text} now") == {"4"}
+
+
+def test_a_flag_is_no_word():
+    assert rules("🇦🇻 🇸🇪 and " + flags("av")) == set()
+    assert rules("🇨🇳🇺🇸🇫🇷 in " + flags("de") + " " + flags("se")) == set()
+
+
+def test_every_shipped_latin_term_is_seen_in_letters_of_flags_and_a_real_flag_is_none():
+    shipped = load.default_lexicons()
+    lexicon = Lexicon({name: encode_terms(terms) for name, terms in shipped.items()})
+    latin = {t.text.lower() for terms in shipped.values() for t in terms if re.fullmatch("[A-Za-z ]+", t.text)}
+    spelled = ["".join(flags(c) if c != " " else c for c in term) for term in latin]
+    assert [text for text in spelled if not found(text, lexicon=lexicon)] == []
+    two = [flags(a + b) for a in string.ascii_lowercase for b in string.ascii_lowercase]
+    assert [text for text in two if found(f"去{text}旅行 in {text}", lexicon=lexicon)] == []
 
 
 @pytest.mark.parametrize("text", ["卖92手枪", "卖9-2手枪", "卖 9 2 手 枪", "賣92手槍", "卖.9.2.手.枪"])

@@ -44,7 +44,7 @@ LOOKS = 8
 """Terms that `clear` looks for through the whole text: after so many that stand in it only as parts of words, the machine is
 quicker."""
 
-SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 8, 10
+SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 7, 10
 """Shortest Latin terms that are seen letter by letter (`s-e-x`), with a hyphen or full stop in a word (`her.oin`), with a
 blank in one of several words (`buy il legal guns`), and in the only one. Shorter ones would be seen in harmless text."""
 
@@ -104,7 +104,7 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     rule: str
     holds: bool
     parts: tuple[int, ...]
-    """Where its Latin words are parted."""
+    """Where its Latin words are parted; see `Squeezed`."""
 
 
 class Lexicon:
@@ -123,6 +123,8 @@ class Lexicon:
         """Whole terms; an allow-phrase is here with no entry."""
         self.allowed: dict[str, frozenset[str]] = {}
         """Term -> the allow-phrases that cover it."""
+        self.domains: set[str] = set()
+        """What stands before a full stop of a term's own: further separators may stand there."""
         acting: set[str] = set()
         for name, blob in blobs.items():
             for packed in _unpacker.decode(blob):
@@ -130,6 +132,7 @@ class Lexicon:
                 acts = holds(packed.cls, packed.severity)
                 entry = _Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts, packed.parts)
                 self.ends[key] = (*self.ends.get(key, ()), entry)
+                self.domains.update([key[:-at] for at in packed.parts if at < 0])
                 if acts:
                     acting.update((key, *packed.allow))
                 if packed.allow:
@@ -330,7 +333,7 @@ class LexiconScanner:
             if _LATIN.match(text, start) and not self._at_boundary(text, start):
                 continue
             opens = self._look(text, start, matches)
-            if opens and not closing and self._viable(self._base + start, self._base + size):
+            if opens and not closing and self._viable(text, start):
                 open_from = min(open_from, start)
                 if lexicon.acting is lexicon.terms or lexicon.acting.at(text, start)[1]:
                     held_from = min(held_from, start)
@@ -382,10 +385,13 @@ class LexiconScanner:
             return []
         return [(at - start, gap) for at in range(start + 1, end) if (gap := gaps.get(at)) and gap.latin]
 
-    def _viable(self, start: int, end: int) -> bool:
-        """Whether an open start may become a term: only letters that are parted one by one may stand far apart."""
-        gaps = self._gaps(start, end)
-        return len(gaps) == end - start - 1 or not any(gap.wide for _, gap in gaps)
+    def _viable(self, text: str, start: int) -> bool:
+        """Whether an open start may become a term: only letters that are parted one by one, and the parts of a domain, may
+        stand far apart."""
+        gaps = self._gaps(self._base + start, self._base + len(text))
+        if len(gaps) == len(text) - start - 1:
+            return True
+        return all(text[start : start + at] in self._lexicon.domains for at, gap in gaps if gap.wide)
 
     def _fits(self, match: _Match, parts: tuple[int, ...]) -> bool:
         """Whether the separators that stand in a match may stand there."""
@@ -396,6 +402,8 @@ class LexiconScanner:
         pairs = sum(1 for at in range(1, len(key)) if _LATIN.match(key, at - 1) and _LATIN.match(key, at))
         spelled = len(gaps) == pairs and len(key) >= SPELLED
         for at, gap in gaps:
+            if -at in parts:
+                continue
             inside = at not in parts
             if gap.wide and not (spelled and len(key) >= HYPHENED):
                 return False

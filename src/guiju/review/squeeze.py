@@ -59,6 +59,8 @@ class Gap(NamedTuple):
     """A blank is among them: what parts Latin words."""
     usual: bool
     """Something is among them that stands inside and between Latin words in ordinary text."""
+    dot: bool
+    """It is a full stop alone: of a domain."""
 
 
 class Squeeze:
@@ -127,7 +129,7 @@ class Squeeze:
                 self._end(self._canonical - len(run), out)
             else:
                 blank = _BLANK.search(run) is not None
-                self.gaps[self.length] = Gap(wide, latin, blank, blank or _USUAL.search(run) is not None)
+                self.gaps[self.length] = Gap(wide, latin, blank, blank or _USUAL.search(run) is not None, run == ".")
             self._run = ""
         self._ended = False
         self._emit(text, self._canonical, out)
@@ -169,7 +171,8 @@ class Squeezed(NamedTuple):
 
     text: str
     parts: tuple[int, ...]
-    """Where words of Latin letters are parted, by what stands between such words in ordinary text."""
+    """Where words of Latin letters are parted, by what stands between such words in ordinary text; less than zero where a
+    full stop alone does."""
 
 
 def squeezed(text: str) -> Squeezed:
@@ -178,4 +181,5 @@ def squeezed(text: str) -> Squeezed:
     out = squeeze.feed(text)
     bare = out.lstrip("\n")
     cut = len(out) - len(bare)
-    return Squeezed(bare.rstrip("\n"), tuple(at - cut for at, gap in squeeze.gaps.items() if gap.latin and gap.usual))
+    usual = [(at - cut, gap) for at, gap in squeeze.gaps.items() if gap.latin and gap.usual]
+    return Squeezed(bare.rstrip("\n"), tuple(-at if gap.dot else at for at, gap in usual))

@@ -117,10 +117,10 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """An image, a sound or a file in a request: recorded as unreviewed until its review exists."""
+    """What of a request can't be read: an image, a sound, a file, a prompt of token numbers. Recorded as unreviewed."""
 
     path: Path
-    kind: Literal["image", "audio", "video", "file"]
+    kind: Literal["image", "audio", "video", "file", "tokens"]
     digest: str = ""
     """SHA-256 of the bytes, or of the URL where only that was sent; in an entry keyed (ledger/seal.py: keyed)."""
 

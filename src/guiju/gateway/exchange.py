@@ -92,12 +92,15 @@ class Exchange:
             if not verdict.serves and not self.grant.observe:
                 return await self._refuse(ask, verdict)
             masked = self._masked(ask, verdicts)
+            if not self.dialect.upstream_path(self.target.way):  # nobody is asked: the door answers by itself
+                body = self.dialect.upstream_body(ask, model=self.target.model, dialect=self.target.way, masked=masked)
+                return await whole.serve(self, ask, body)
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
             self._first_byte = clock.monotonic()
             if ask.stream:
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
-                await whole.serve(self, ask, reply)
+                await whole.serve(self, ask, await reply.read_all(self.gateway.config["gateway.answer_limit"]))
         except (ClientLeft, asyncio.CancelledError):
             self.gateway.keep(self._record_leaving(), f"leaving {self.id}")
             raise
@@ -141,14 +144,17 @@ class Exchange:
         self.language = language_of(self.call.headers.get("accept-language", ""), newest, door.service.language)
         compiled, pools = self.compiled, self.compiled.pools
         routes = compiled.ways(self.dialect, compiled.routes(door.app, ask.model))
-        self.targets = routing.plan(routes, lambda name: pools[name].wait(), random.random)
-        self.target = self.targets[0]
+        planned = routing.plan(routes, lambda name: pools[name].wait(), random.random)
+        self.target = planned[0]
+        asks = [bool(self.dialect.upstream_path(target.way)) for target in planned]
+        # Whether anybody is asked is settled by the first: an answer of our own is no second try.
+        self.targets = [target for target, asked in zip(planned, asks, strict=True) if asked is asks[0]]
         self.admitted = admission.admit(
             door, ask.claim, token_subject, self.target, compiled, gateway.keyring.pepper, self.language
         )
-        if ask.media and not door.app.allow_media:
-            first = ask.media[0]
-            raise MediaNotAllowed(field=".".join(map(str, first.path)), kind=MEDIA[first.kind])
+        for medium in ask.media:
+            if not (door.app.allow_opaque if medium.kind == "tokens" else door.app.allow_media):
+                raise MediaNotAllowed(field=".".join(map(str, medium.path)), kind=MEDIA[medium.kind])
         gateway.check_space()
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
@@ -249,19 +255,27 @@ class Exchange:
     # --- refusals and failures ------------------------------------------------------------------------
 
     async def _refuse(self, ask: Ask, verdict: Verdict) -> None:
-        app = self.app
-        details = self.label() | self.speaker.details(verdict)
-        if verdict.action is Action.BLOCK or app.refusal_style == "error":
+        body = self.refusal(ask, verdict)
+        if body is None:
             error = self.speaker.blocked(verdict)
             await self.close("input_blocked", action=verdict.action, code=error.code, queue=verdict.queue)
-            return self.answer_fault(error, details)
-        text = self.speaker.text(verdict, begun=False)
-        body = self.dialect.refusal(
-            ask, exchange=self.id, created=clock.epoch_ms() // 1000, text=text, finish=app.finish_reason, label=details
-        )
-        await self.close("input_refused", action=verdict.action, queue=verdict.queue, finish=app.finish_reason)
+            return self.answer_fault(error, self.details(verdict))
+        await self.close("input_refused", action=verdict.action, queue=verdict.queue, finish=self.app.finish_reason)
         content_type = self.dialect.stream_type if ask.stream else "application/json"
         self.call.answer(200, body, self.headers(), content_type)
+
+    def refusal(self, ask: Ask, verdict: Verdict) -> bytes | None:
+        """What is served instead; None where it is told as an error: a block, the app's wish, a door without words."""
+        if verdict.action is Action.BLOCK or self.app.refusal_style == "error":
+            return None
+        return self.dialect.refusal(
+            ask,
+            exchange=self.id,
+            created=clock.epoch_ms() // 1000,
+            text=self.speaker.text(verdict, begun=False),
+            finish=self.app.finish_reason,
+            label=self.details(verdict),
+        )
 
     async def _fail(self, error: GuijuError) -> None:
         """An error before any byte of an answer: in the dialect's shape, and recorded."""
@@ -360,7 +374,7 @@ class Exchange:
         except stream.Stopped as stop:
             stopped = stop.judged
             verdict = Verdict(action=stopped.action, judged=(stopped,), answer=_answer_name(reviewer, stopped))
-            details = self.label() | self.speaker.details(verdict)
+            details = self.details(verdict)
             text = self.speaker.text(verdict, begun=machine.delivered > 0) if app.refusal_style == "answer" else ""
             outcome = "blocked" if stopped.action is Action.BLOCK else "refused"
             call.write(stop.out)
@@ -423,6 +437,10 @@ class Exchange:
     def label(self) -> Json:
         return {"exchange": self.id, "label": self.record.wrapped()}
 
+    def details(self, verdict: Verdict) -> Json:
+        """The `guiju` object of a refusal."""
+        return self.label() | self.speaker.details(verdict)
+
     def headers(self) -> list[tuple[str, str]]:
         headers = [("x-guiju-exchange", self.id)]
         if self.label_text:
@@ -439,6 +457,7 @@ MEDIA = {
     "audio": Said("audio", "音频"),
     "video": Said("video", "视频"),
     "file": Said("file", "文件"),
+    "tokens": Said("token numbers", "词元编号"),
 }
 """Kinds of media, for people."""
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}

@@ -7,8 +7,8 @@ event loop every few milliseconds. Small ones, nearly all, are judged at once, s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from guiju.types import Direction, Segment, Verdict
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 LARGE = 32_768
 """Characters, of all texts together: about two milliseconds of review."""
+LARGE_BODY = 262_144
+"""Bytes of JSON: about two milliseconds of reading."""
+
+T = TypeVar("T")
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """Do this with a body of that many bytes: at once, or in a thread where it is large."""
+    return await asyncio.to_thread(work) if size > LARGE_BODY else work()
 
 
 async def review(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from guiju import clock
 from guiju.gateway import ids, texts
 from guiju.gateway.life import SERVING
 from guiju.label import notice
 from guiju.ledger import entries
 from guiju.review.judge import combine
-from guiju.types import Action, Path
-from guiju.wire.dialect import Ask
+from guiju.types import Path
+from guiju.wire.dialect import Answer, Ask
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
-    from guiju.gateway.upstream import Reply
 
 
-async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
+async def serve(exchange: Exchange, ask: Ask, body: bytes) -> None:
     """Read the upstream's answer, review it, label it, record it; then it leaves.
 
     Raises: UpstreamError, JournalUnavailable.
     """
-    grant, admitted = exchange.grant, exchange.admitted
-    assert admitted is not None
-    body = await reply.read_all(exchange.gateway.config["gateway.answer_limit"])
-    answer = exchange.dialect.read_answer(
-        body, ask, dialect=exchange.target.way, allow_opaque=admitted.app.allow_opaque
-    )
+    grant = exchange.grant
+
+    def read() -> Answer:
+        return exchange.dialect.read_answer(
+            body, ask, dialect=exchange.target.way, allow_opaque=exchange.app.allow_opaque
+        )
+
+    answer = await texts.aside(len(body), read)
     verdicts = await texts.review(exchange, answer.segments, "output")
     verdict = combine(verdicts)
     exchange.count(verdict.judged, "output")
@@ -44,22 +44,13 @@ async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
         "texts": found, "action": verdict.action, "withheld": entries.places(answer.withheld), "queue": verdict.queue, **usage,
     }  # fmt: skip
     if not verdict.serves and not grant.observe:
-        details = exchange.label() | exchange.speaker.details(verdict)
-        if verdict.action is Action.BLOCK or admitted.app.refusal_style == "error":
+        refusal = exchange.refusal(ask, verdict)
+        if refusal is None:
             error = exchange.speaker.blocked(verdict)
             await exchange.close("blocked", code=error.code, **record)
-            return exchange.answer_fault(error, details)
-        finish = admitted.app.finish_reason
-        body = exchange.dialect.refusal(
-            ask,
-            exchange=exchange.id,
-            created=clock.epoch_ms() // 1000,
-            text=exchange.speaker.text(verdict, begun=False),
-            finish=finish,
-            label=details,
-        )
-        await exchange.close("refused", finish=finish, **record)
-        return exchange.call.answer(200, body, exchange.headers())
+            return exchange.answer_fault(error, exchange.details(verdict))
+        await exchange.close("refused", finish=exchange.app.finish_reason, **record)
+        return exchange.call.answer(200, refusal, exchange.headers())
     replaced = {
         s.path: v.text
         for s, v in zip(answer.segments, verdicts, strict=True)
@@ -68,7 +59,7 @@ async def serve(exchange: Exchange, ask: Ask, reply: Reply) -> None:
     masked = bool(replaced)
     notices = _notices(exchange, answer, ask, replaced)
     label = exchange.label() | ({"action": "mask"} if masked else {})
-    out = answer.write(replaced, label)
+    out = await texts.aside(len(body), lambda: answer.write(replaced, label))
     await exchange.close(
         "masked" if masked else "served",
         insertions=notices,

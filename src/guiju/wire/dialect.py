@@ -154,14 +154,16 @@ class Dialect(Protocol):
     """How it can ask an upstream, what it would rather first: its own way, then those that it translates to. The words are
     those of `snapshot.Upstream.offers`; `dialect` in the methods below is the one that was picked."""
     stream_type: str
-    """The content type of its streams; `sse.TYPE` where they are server-sent events."""
+    """The content type of its streams; `sse.TYPE` where they are server-sent events, "" where it never streams (then `read`
+    asks for no stream; numbers.py has the methods that such a door doesn't need)."""
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
         """Bytes -> Ask. Raises: BadRequest naming the field."""
         ...
 
     def upstream_path(self, dialect: str) -> str:
-        """Path below the upstream's base URL, for an upstream of that dialect."""
+        """Path below the upstream's base URL, for an upstream of that dialect. "" where none is asked: the door answers by
+        itself, and `read_answer` reads what `upstream_body` wrote."""
         ...
 
     def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
@@ -177,8 +179,9 @@ class Dialect(Protocol):
         read when the event is written: what was masked meanwhile stands in it."""
         ...
 
-    def refusal(self, ask: Ask, *, exchange: str, created: int, text: str, finish: str, label: Json) -> bytes:
-        """A normal answer (or whole stream, as asked) of this dialect that carries only `text`."""
+    def refusal(self, ask: Ask, *, exchange: str, created: int, text: str, finish: str, label: Json) -> bytes | None:
+        """A normal answer (or whole stream, as asked) of this dialect that carries only `text`. None where its answers have
+        no place for words: then a refusal is an error."""
         ...
 
     def fault(

@@ -38,7 +38,12 @@ CUT = "cut"
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
 
-MODELS = ("openai", "anthropic")
+MODELS: dict[str, dict[str, Any]] = {
+    "openai": {},
+    "anthropic": {"dialect": "anthropic"},
+    "base": {"offers": ("openai_completions",)},
+}
+"""Model, also the name of its upstream -> what is said of that."""
 
 
 class Inside:
@@ -87,7 +92,7 @@ class Inside:
         blobs = {name: encode_terms(terms) for name, terms in load.default_lexicons().items()}
         reviewer = plugins.reviewer(policy, blobs, taxonomy.placeholder)
         reviewer.detectors += tuple(self.detectors)
-        upstreams = tuple(Upstream(name=name, url=url, dialect=name) for name in MODELS)  # type: ignore[arg-type]
+        upstreams = tuple(Upstream(name=name, url=url, **more) for name, more in MODELS.items())
         routes = tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS)
         if self.spare is not None:
             upstreams += (Upstream(name="spare", url=spare_url),)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+Json = dict[str, Any]
 TERM = "制作炸药的配方"
 ID_NUMBER = "11010519491231002X"
 SECRETS: dict[str, str] = {
@@ -182,6 +185,37 @@ def heard_openai(raw: bytes) -> dict[str, str]:
     return joined
 
 
+def completions(rng: random.Random, kinds: list[str], *, choices: int = 1) -> Said:
+    """Streamed text completions, their choices at the same time; what vLLM adds stands beside the text."""
+    joined, inside, running = {}, {}, {}
+    for choice in range(choices):
+        inside[f"{choice}.text"] = rng.sample(kinds, rng.randint(0, min(2, len(kinds))))
+        joined[f"{choice}.text"] = prose(rng, inside[f"{choice}.text"])
+        running[choice] = list(pieces(rng, joined[f"{choice}.text"]))
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m"}
+    more = rng.choice(({}, {"logprobs": None}, {"stop_reason": None, "token_ids": None}))
+    events: list[Any] = []
+    while running:
+        choice = rng.choice(list(running))
+        text = running[choice].pop(0)
+        if not running[choice]:
+            del running[choice]
+        events.append({**head, "choices": [{"index": choice, "text": text, "finish_reason": None, **more}]})
+    for choice in range(choices):
+        events.append({**head, "choices": [{"index": choice, "text": "", "finish_reason": "stop", **more}]})
+    return Said(written(rng, [("", event) for event in events]) + b"data: [DONE]\n\n", joined, inside)
+
+
+def heard_completions(raw: bytes) -> dict[str, str]:
+    """Client bytes -> joined text of every choice."""
+    joined: dict[str, str] = {}
+    for event in events(raw):
+        for choice in event.get("choices", ()):
+            key = f"{choice['index']}.text"
+            joined[key] = joined.get(key, "") + choice["text"]
+    return joined
+
+
 def heard_anthropic(raw: bytes) -> dict[str, str]:
     """The same of messages."""
     joined: dict[str, str] = {}
@@ -209,7 +243,43 @@ def heard_ollama(raw: bytes) -> dict[str, str]:
 
 SPEECH = {
     "/chat/completions": lambda rng, kinds: openai(rng, kinds, interleaved=False),
+    "/completions": completions,
     "/messages": anthropic,
     "/v1/messages": anthropic,
 }
 """Path below an upstream's base URL -> how it speaks there, for the dialects that ask it."""
+
+
+def embeddings(rng: random.Random, kinds: list[str]) -> tuple[Json, set[str]]:
+    """A whole answer of vectors, in either format, with secrets in strings beside them; and which those are."""
+    data: list[Json] = []
+    for index in range(rng.randint(1, 3)):
+        numbers = [rng.uniform(-1, 1) for _ in range(rng.randint(1, 9))]
+        packed = base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+        data.append({"object": "embedding", "index": index, "embedding": rng.choice((numbers, packed))})
+    body = {"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 3, "total_tokens": 3}}
+    return body, hidden_in(rng, [*data, body], kinds)
+
+
+def token_count(rng: random.Random, kinds: list[str]) -> tuple[Json, set[str]]:
+    """The same of a number of tokens."""
+    body: Json = {"input_tokens": rng.randint(1, 9_999)}
+    return body, hidden_in(rng, [body], kinds)
+
+
+def hidden_in(rng: random.Random, objects: list[Json], kinds: list[str]) -> set[str]:
+    """Put each secret into a field of one of these objects, an unknown one or one where a program's word is expected; which
+    of them stayed (two may have met in one field)."""
+    for kind in kinds:
+        at = rng.choice(objects)
+        at[rng.choice([f"x_{kind}", *(name for name in ("object", "model") if name in at)])] = prose(rng, [kind])
+    return {kind for kind in kinds if SECRETS[kind] in json.dumps(objects, ensure_ascii=False)}
+
+
+def numbers_of(body: Json) -> Any:
+    """What of such an answer must arrive as it was."""
+    return [item["embedding"] for item in body["data"]] if "data" in body else body["input_tokens"]
+
+
+NUMBERS = {"/embeddings": embeddings, "/messages/count_tokens": token_count}
+"""The same of whole answers that are numbers: the answer, and the kinds of secrets inside."""

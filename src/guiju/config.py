@@ -142,7 +142,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "gateway.answer_limit",
         int,
-        33_554_432,
+        100_663_296,
         "bytes",
         Said(
             "Largest whole answer of an upstream that is read, and largest event of a streamed one",

@@ -25,7 +25,10 @@ from guiju.wire.dialect import Dialect
 
 DIALECTS: tuple[str, ...] = (
     "guiju.wire.openai_chat:DIALECT",
+    "guiju.wire.openai_completions:DIALECT",
+    "guiju.wire.openai_embeddings:DIALECT",
     "guiju.wire.anthropic_messages:DIALECT",
+    "guiju.wire.anthropic_count:DIALECT",
     "guiju.wire.ollama:OLLAMA_CHAT",
     "guiju.wire.ollama:OLLAMA_GENERATE",
 )

@@ -81,7 +81,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     allow_media: bool = False
     """Images and files in the input pass, recorded as unreviewed."""
     allow_opaque: bool = False
-    """Encrypted or binary strings in answers (signatures, redacted thinking) pass instead of being withheld."""
+    """What can't be read passes: encrypted or binary strings in answers (signatures, redacted thinking), which are withheld
+    otherwise, and prompts of token numbers, which are refused otherwise and recorded as unreviewed here."""
     allowed_models: tuple[str, ...] = ()
     """Empty: all of the service's."""
     subject_key: str = ""

@@ -29,10 +29,24 @@ BODY: dict[str, Any] = {
 """A request of any dialect: unknown fields travel."""
 DOORS = [(dialect, upstream) for dialect in {d.name: d for d in plugins.dialects().values()}.values()
          for upstream in sorted(dialect.upstreams)]  # fmt: skip
+STREAMED = [(dialect, upstream) for dialect, upstream in DOORS if dialect.stream_type]
+NUMBERS = [(dialect, upstream) for dialect, upstream in DOORS if not dialect.stream_type]
+ALONE = [(dialect, upstream) for dialect, upstream in DOORS if not dialect.upstream_path(upstream)]
 
 
-@pytest.fixture(params=DOORS, ids=[f"{d.name} before {u}" for d, u in DOORS])
+def named(doors: list[tuple[Dialect, str]]) -> Any:
+    """Parameters of a fixture, or of a test."""
+    return [pytest.param(pair, id=f"{pair[0].name} before {pair[1]}") for pair in doors]
+
+
+@pytest.fixture(params=named(STREAMED))
 def door(request: pytest.FixtureRequest) -> tuple[Dialect, str]:
+    """One that can stream its answer."""
+    return request.param
+
+
+@pytest.fixture(params=named(DOORS))
+def any_door(request: pytest.FixtureRequest) -> tuple[Dialect, str]:
     return request.param
 
 
@@ -181,17 +195,16 @@ def test_a_refusal_says_its_text_streamed_and_whole(door: tuple[Dialect, str]):
         assert any(found["action"] == "refuse" for body in objects(raw) for found in labels(body))
 
 
-def test_an_error_carries_its_code_and_the_exchange(door: tuple[Dialect, str]):
-    dialect, upstream = door
+def test_an_error_carries_its_code_and_the_exchange(any_door: tuple[Dialect, str]):
+    dialect, upstream = any_door
     error = UpstreamTimeout(upstream="v", seconds=30)
-    answer = dialect.read_stream(asked(dialect), dialect=upstream, label=LABEL, allow_opaque=False)
-    for raw in (
-        dialect.fault(error, exchange="ex_1", language="en"),
-        answer.fault(error, exchange="ex_1", language="en"),
-    ):
-        words = set(heard(raw).values())
-        assert {"upstream_timeout", "ex_1", error.sentence("en")} <= words
-    assert answer.done
+    said = [dialect.fault(error, exchange="ex_1", language="en")]
+    if dialect.stream_type:
+        answer = dialect.read_stream(asked(dialect), dialect=upstream, label=LABEL, allow_opaque=False)
+        said.append(answer.fault(error, exchange="ex_1", language="en"))
+        assert answer.done
+    for raw in said:
+        assert {"upstream_timeout", "ex_1", error.sentence("en")} <= set(heard(raw).values())
 
 
 def test_a_stream_that_breaks_off_is_ended_once(door: tuple[Dialect, str]):
@@ -207,19 +220,62 @@ def test_a_stream_that_breaks_off_is_ended_once(door: tuple[Dialect, str]):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"stream": "yes"}', b"\xff", b"[" * 5000])
-def test_what_is_no_request_is_the_callers_error(door: tuple[Dialect, str], body: bytes):
+def test_what_is_no_request_is_the_callers_error(any_door: tuple[Dialect, str], body: bytes):
     with pytest.raises(BadRequest):
-        door[0].read(body, {})
+        any_door[0].read(body, {})
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"choices": 1}', b"\xff", b"[" * 5000])
-def test_what_is_no_answer_is_the_upstreams_error(door: tuple[Dialect, str], body: bytes):
-    dialect, upstream = door
+def test_what_is_no_answer_is_the_upstreams_error(any_door: tuple[Dialect, str], body: bytes):
+    dialect, upstream = any_door
     ask = asked(dialect, stream=False)
     with suppress(UpstreamError):
         assert json.loads(dialect.read_answer(body, ask, dialect=upstream, allow_opaque=False).write({}, LABEL))
 
 
-def test_it_says_how_its_streams_are_typed(door: tuple[Dialect, str]):
-    assert "/" in door[0].stream_type
-    assert all(path.startswith("/") for path in door[0].paths)
+def test_it_says_how_its_streams_are_typed(any_door: tuple[Dialect, str]):
+    dialect, upstream = any_door
+    assert "/" in dialect.stream_type or not asked(dialect).stream
+    assert all(path.startswith("/") for path in dialect.paths)
+    assert dialect.upstream_path(upstream)[:1] in ("/", "")
+
+
+# --- doors that never stream: their answers are numbers ---------------------------------------------
+
+
+@pytest.mark.parametrize("numbers", named(NUMBERS))
+def test_where_there_is_no_place_for_words_a_refusal_is_none(numbers: tuple[Dialect, str]):
+    dialect, _ = numbers
+    words = {"text": "不予提供", "finish": "content_filter", "label": LABEL}
+    assert dialect.refusal(asked(dialect), exchange="ex_1", created=7, **words) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("numbers", named([pair for pair in NUMBERS if pair not in ALONE]))
+def test_of_a_whole_answer_no_hidden_string_leaves(numbers: tuple[Dialect, str], seed: int):
+    dialect, upstream = numbers
+    rng = random.Random(seed)
+    path = dialect.upstream_path(upstream)
+    assert path in said.NUMBERS, f"say in upstream_text.NUMBERS how an upstream answers at {path}"
+    body, inside = said.NUMBERS[path](rng, MASKED)
+    ask = asked(dialect)
+    answer = dialect.read_answer(json.dumps(body).encode(), ask, dialect=upstream, allow_opaque=False)
+    verdicts = {s.path: reviewer().review(s.text, direction="output", form=s.form) for s in answer.segments}
+    written = answer.write({path: v.text for path, v in verdicts.items() if v.text is not None}, dict(LABEL))
+    shown = json.loads(written)
+    assert inside
+    assert [kind for kind in inside if said.SECRETS[kind] in json.dumps(shown, ensure_ascii=False)] == []
+    assert [found["exchange"] for found in labels(shown)] == ["ex_1"]
+    assert said.numbers_of(shown) == said.numbers_of(body)
+
+
+@pytest.mark.parametrize("alone", named(ALONE))
+def test_what_is_answered_without_an_upstream_is_reviewed_like_any_answer(alone: tuple[Dialect, str]):
+    dialect, upstream = alone
+    ask = asked(dialect)
+    body = dialect.upstream_body(ask, model="up", dialect=upstream, masked={})
+    answer = dialect.read_answer(body, ask, dialect=upstream, allow_opaque=False)
+    shown = json.loads(answer.write({}, dict(LABEL)))
+    assert [found["exchange"] for found in labels(shown)] == ["ex_1"]
+    words = [text for place, text in heard(json.dumps(shown).encode()).items() if place[0] != "guiju"]
+    assert set(words) <= {s.text for s in answer.segments}

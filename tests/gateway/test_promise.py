@@ -18,6 +18,7 @@ from guiju.review.policy_file import parse_policy
 from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT
 from guiju.wire.openai_chat import DIALECT as OPENAI
+from guiju.wire.openai_completions import DIALECT as COMPLETIONS
 from guiju.wire.strings import is_identifier
 from identifiers import identifiers
 
@@ -44,7 +45,13 @@ def client_hears(dialect, upstream: str, text: said.Said, rng: random.Random) ->
     """The bytes that a client gets, and whether the answer was stopped."""
     ask = dialect.read(
         json.dumps(
-            {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+            {
+                "model": "m",
+                "max_tokens": 9,
+                "stream": True,
+                "messages": [{"role": "user", "content": "hi"}],
+                "prompt": "hi",
+            }
         ).encode(),
         {},
     )
@@ -79,7 +86,12 @@ def dressed(rng: random.Random, kinds: list[str]) -> said.Said:
     return text._replace(secrets={f"0.{name}": inside for name in ("content", "thinking", "arguments")} | term)
 
 
-HEARD = {OPENAI: said.heard_openai, ANTHROPIC: said.heard_anthropic, OLLAMA_CHAT: said.heard_ollama}
+HEARD = {
+    OPENAI: said.heard_openai,
+    COMPLETIONS: said.heard_completions,
+    ANTHROPIC: said.heard_anthropic,
+    OLLAMA_CHAT: said.heard_ollama,
+}
 
 
 def without(text: str, kinds: list[str]) -> str:
@@ -107,7 +119,7 @@ def check(dialect, upstream: str, text: said.Said, rng: random.Random) -> None:
     for channel, source in text.joined.items():
         if channel.endswith(("arguments", "partial_json")):
             assert json.loads(heard[channel])["note"] == without(json.loads(source)["note"], text.secrets[channel])
-        elif dialect is OPENAI or channel in heard:
+        elif dialect in (OPENAI, COMPLETIONS) or channel in heard:
             assert heard.get(channel, "") == without(source, text.secrets[channel])
 
 
@@ -128,8 +140,26 @@ def ends_with_beginning(text: str, secret: str) -> bool:
     return any(text.endswith("“" + secret[:n]) for n in range(1, len(secret)))
 
 
+def completed(rng: random.Random, kinds: list[str]) -> said.Said:
+    """What an OpenAI upstream's chat says to a client that hears completions: content, or a refusal in its place."""
+    text = said.openai(rng, kinds, choices=rng.randint(1, 3), interleaved=False)
+    spoken = [name for name in text.joined if name.endswith((".content", ".refusal"))]
+    joined, inside = {}, {}
+    for name in spoken:
+        choice = name.split(".")[0] + ".text"
+        joined[choice] = joined.get(choice, "") + text.joined[name]
+        inside[choice] = inside.get(choice, []) + text.secrets[name]
+    return text._replace(joined=joined, secrets=inside)
+
+
 DOORS = {
     "openai": lambda rng, kinds: (OPENAI, "openai", said.openai(rng, kinds, choices=rng.randint(1, 3))),
+    "completions": lambda rng, kinds: (
+        COMPLETIONS,
+        "openai_completions",
+        said.completions(rng, kinds, choices=rng.randint(1, 3)),
+    ),
+    "completions before a server of chat": lambda rng, kinds: (COMPLETIONS, "openai", completed(rng, kinds)),
     "anthropic": lambda rng, kinds: (ANTHROPIC, "anthropic", said.anthropic(rng, kinds)),
     "anthropic before an OpenAI upstream": lambda rng, kinds: (ANTHROPIC, "openai", translated(rng, kinds)),
     "ollama before an OpenAI upstream": lambda rng, kinds: (OLLAMA_CHAT, "openai", dressed(rng, kinds)),

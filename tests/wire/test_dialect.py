@@ -13,15 +13,27 @@ from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.dialect import count
 from guiju.wire.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from guiju.wire.openai_chat import DIALECT as OPENAI
+from guiju.wire.openai_completions import DIALECT as COMPLETIONS
 
-SAME = {"openai": (OPENAI, "openai"), "anthropic": (ANTHROPIC, "anthropic"), "translated": (ANTHROPIC, "openai")}
+SAME = {
+    "openai": (OPENAI, "openai"),
+    "completions": (COMPLETIONS, "openai_completions"),
+    "completions translated": (COMPLETIONS, "openai"),
+    "anthropic": (ANTHROPIC, "anthropic"),
+    "translated": (ANTHROPIC, "openai"),
+}
 """Doors whose answers can be read by the same dialect again."""
+OWN = {dialect: upstream for dialect, upstream in reversed(SAME.values())}
+"""How an upstream speaks that speaks as the door does."""
 DOORS = SAME | {"ollama": (OLLAMA_CHAT, "openai")}
-"""Those that are asked in messages."""
+"""Those that take a request with messages; completions need a prompt too."""
 ALL = DOORS | {"generate": (OLLAMA_GENERATE, "openai")}
+CHOICES = (OPENAI, COMPLETIONS)
+"""Whose answers come in choices, and end with `[DONE]`."""
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
 BEGUN = {
     "openai": chunk({"role": "assistant", "content": ""}) + chunk({"content": "begun "}),
+    "openai_completions": data({"choices": [{"index": 0, "text": "begun ", "finish_reason": None}]}),
     "anthropic": named(
         {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 3, "output_tokens": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
@@ -30,6 +42,7 @@ BEGUN = {
 }
 ENDED = {
     "openai": chunk({}, "stop") + DONE,
+    "openai_completions": data({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}) + DONE,
     "anthropic": named(
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
@@ -48,8 +61,12 @@ def same(request):
     return SAME[request.param]
 
 
-HEARD = {OPENAI: upstream_text.heard_openai, ANTHROPIC: upstream_text.heard_anthropic}
-OVER = {OPENAI: DONE, ANTHROPIC: b"event: message_stop\n"}
+HEARD = {
+    OPENAI: upstream_text.heard_openai,
+    COMPLETIONS: upstream_text.heard_completions,
+    ANTHROPIC: upstream_text.heard_anthropic,
+}
+OVER = {OPENAI: DONE, COMPLETIONS: DONE, ANTHROPIC: b"event: message_stop\n"}
 
 
 def heard(dialect, raw):
@@ -63,7 +80,7 @@ def ends(dialect, raw):
 
 def finishes(dialect, raw):
     events = upstream_text.events(raw)
-    if dialect is OPENAI:
+    if dialect in CHOICES:
         return [c["finish_reason"] for e in events for c in e["choices"] if c["finish_reason"]]
     if dialect is ANTHROPIC:
         return [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"]
@@ -89,7 +106,7 @@ GARBAGE = (
     b'"\\ud83d"',
     b"[" * 5000,
 )
-DEEP = b'{"max_tokens":9,"messages":[{"role":"user","content":' + b'{"a":' * 300 + b"1" + b"}" * 301 + b"]}"
+DEEP = b'{"max_tokens":9,"prompt":"","messages":[{"role":"user","content":' + b'{"a":' * 300 + b"1" + b"}" * 301 + b"]}"
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
@@ -128,7 +145,8 @@ INDEX = st.integers(0, 2) | ODD
 FUNCTION = shaped(name=ODD, arguments=ODD)
 CALLS = st.lists(shaped(index=INDEX, id=ODD, function=FUNCTION), max_size=3) | ODD
 DELTA = shaped(content=ODD, role=ODD, reasoning_content=ODD, tool_calls=CALLS) | ODD
-CHOICE = shaped(index=INDEX, delta=DELTA, message=DELTA, finish_reason=ODD, x_thoughts=ODD)
+TOKENS = shaped(tokens=ODD, token_logprobs=ODD, top_logprobs=ODD, content=ODD) | ODD
+CHOICE = shaped(index=INDEX, delta=DELTA, message=DELTA, text=ODD, logprobs=TOKENS, finish_reason=ODD, x_thoughts=ODD)
 CHUNKS = shaped(choices=st.lists(CHOICE, max_size=3), usage=ODD, created=ODD, id=ODD, guiju=ODD)
 KINDS = "message_start content_block_start content_block_delta content_block_stop message_delta message_stop error ping"
 PARTS = shaped(type=ODD, text=ODD, thinking=ODD, partial_json=ODD, citation=ODD, name=ODD, input=ODD)
@@ -191,6 +209,7 @@ def test_no_words_reach_an_upstream_that_were_not_read(name, content, more):
     dialect, upstream = ALL[name]
     body = {"max_tokens": 9, **(more if isinstance(more, dict) else {"tools": more})}
     body |= {"model": "m", "messages": [{"role": "user", "content": content}]}
+    body.setdefault("prompt", content if isinstance(content, str) else "hi")
     try:
         ask = dialect.read(json.dumps(body).encode(), {})
         masked = {s.path: "[..]" for s in ask.segments if WORDS in s.text}
@@ -210,8 +229,10 @@ def test_a_body_that_is_no_object_is_refused(door, body):
 
 def test_a_key_that_stands_twice_says_one_thing_to_us_and_to_the_upstream(door):
     dialect, upstream = door
-    one = '"messages":[{"role":"user","content":"first"}]'
-    two = '"messages":[{"role":"user","content":"second"}]'
+    one, two = (
+        f'"prompt":"{word}"' if dialect is COMPLETIONS else f'"messages":[{{"role":"user","content":"{word}"}}]'
+        for word in ("first", "second")
+    )
     ask = dialect.read(f'{{"model":"m","max_tokens":9,{one},{two}}}'.encode(), {})
     assert [s.text for s in ask.segments] == ["second"]
     assert b"first" not in dialect.upstream_body(ask, model="m", dialect=upstream, masked={})
@@ -219,12 +240,15 @@ def test_a_key_that_stands_twice_says_one_thing_to_us_and_to_the_upstream(door):
 
 def test_the_upstream_gets_its_own_name_of_the_model_and_masked_texts(door):
     dialect, upstream = door
-    ask = dialect.read(b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"call 13812345678"}]}', {})
-    sent = dialect.upstream_body(ask, model="up", dialect=upstream, masked={("messages", 0, "content"): "call [phone]"})
-    assert json.loads(sent)["model"] == "up"
-    assert json.loads(sent)["messages"] == [{"role": "user", "content": "call [phone]"}]
-    assert ask.body["messages"][0]["content"] == "call 13812345678"
-    assert ask.body["model"] == "m"
+    text = {"prompt": "call 13812345678"}
+    if dialect is not COMPLETIONS:
+        text = {"messages": [{"role": "user", "content": "call 13812345678"}]}
+    ask = dialect.read(json.dumps({"model": "m", "max_tokens": 9, **text}).encode(), {})
+    [place] = [s.path for s in ask.segments]
+    sent = json.loads(dialect.upstream_body(ask, model="up", dialect=upstream, masked={place: "call [phone]"}))
+    assert sent["model"] == "up"
+    assert sent.get("prompt", sent.get("messages")) in ("call [phone]", [{"role": "user", "content": "call [phone]"}])
+    assert ask.body == {"model": "m", "max_tokens": 9, **text}
 
 
 def test_the_last_event_is_final_and_nothing_follows_it(door):
@@ -275,27 +299,27 @@ def test_a_failure_in_mid_stream_is_the_dialects_own_error(door):
     error = told if isinstance(told["error"], str) else told["error"]
     assert (error["code"], error["exchange"]) == ("upstream_timeout", "ex_1")
     assert out.startswith(b"event: error\n") is (dialect is ANTHROPIC)
-    assert out.endswith(DONE) is (dialect is OPENAI)
+    assert out.endswith(DONE) is (dialect in CHOICES)
     assert stream.done
 
 
 def test_a_refusal_is_a_whole_answer_of_one_text(same):
     dialect, _ = same
-    ask = dialect.read(b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}', {})
+    ask = dialect.read(b'{"model":"m","max_tokens":9,"prompt":"x","messages":[{"role":"user","content":"x"}]}', {})
     body = dialect.refusal(ask, exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
     answer = json.loads(body)
     assert answer["guiju"] == LABEL
     assert answer["model"] == "m"
     assert "ex_1" in answer["id"]
-    read_again = dialect.read_answer(body, ask, dialect=dialect.name.split("_")[0], allow_opaque=False)
+    read_again = dialect.read_answer(body, ask, dialect=OWN[dialect], allow_opaque=False)
     assert [s.text for s in read_again.segments if s.path[-1] in ("content", "text")] == ["不"]
-    assert read_again.finish == ("content_filter" if dialect is OPENAI else "refusal")
+    assert read_again.finish == ("content_filter" if dialect is not ANTHROPIC else "refusal")
 
 
 def test_a_refusal_is_a_whole_stream_of_one_text(same):
     dialect, _ = same
     raw = dialect.refusal(asked(dialect), exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
-    stream = machine(dialect, upstream=dialect.name.split("_")[0])
+    stream = machine(dialect, upstream=OWN[dialect])
     assert heard(dialect, carry(stream, raw)) == "不"
     assert stream.done
     assert b"ex_1" in raw
@@ -310,11 +334,18 @@ def test_what_is_released_is_what_was_said_however_it_is_cut_and_held(name, rng,
     dialect, upstream = DOORS[name]
     if upstream == "anthropic":
         said = upstream_text.anthropic(rng, [])
+    elif upstream == "openai_completions":
+        said = upstream_text.completions(rng, [], choices=2)
     else:
-        said = upstream_text.openai(rng, [], choices=1 if dialect is ANTHROPIC else 2, interleaved=dialect is OPENAI)
+        said = upstream_text.openai(
+            rng, [], choices=1 if dialect is ANTHROPIC else 2, interleaved=dialect is not ANTHROPIC
+        )
     out = carry(machine(dialect, upstream=upstream), said.raw, cuts, hold=hold)
     if name == "translated":
         told = "".join(text for channel, text in said.joined.items() if not channel.endswith("x_thoughts"))
         assert sorted(heard(dialect, out)) == sorted(told)
+    elif name == "completions translated":
+        told = "".join(text for channel, text in said.joined.items() if channel.endswith((".content", ".refusal")))
+        assert sorted(heard(dialect, out)) == sorted(told)
     else:
-        assert (upstream_text.heard_openai if dialect is OPENAI else upstream_text.heard_anthropic)(out) == said.joined
+        assert HEARD[dialect](out) == said.joined

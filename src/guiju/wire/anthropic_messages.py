@@ -78,6 +78,55 @@ _SIGNED = {
 """Strings of the model's that come back in a request unread, they were answers before: place, and type of what it is in."""
 
 
+def ask_of(body: bytes, headers: Mapping[str, str]) -> Ask:
+    """What a message, or the question how long it is, asks: its texts and media. Raises: BadRequest."""
+    value = read_json(body)
+    messages = value.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest(
+            field="messages", problem=Said("must be a list of at least one message", "须为至少含一条消息的列表")
+        )
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant", "system"):
+            raise BadRequest(
+                field=f"messages.{number}.role",
+                problem=Said("must be `user` or `assistant`", "须为 `user` 或 `assistant`"),
+            )
+    segments: list[Segment] = []
+    media: list[Media] = []
+    for leaf in read_leaves(value, REQUEST):
+        if leaf.kind == "opaque" and _at(value, leaf.path[:-1]).get("type") != "text":
+            document = _at(value, leaf.path[:-2]).get("type") == "document"
+            media.append(media_of(leaf.path, "file" if document else "image", leaf.text))
+        elif leaf.pattern not in _SIGNED or _at(value, leaf.path[:-1]).get("type") != _SIGNED[leaf.pattern]:
+            role = "system" if leaf.path[0] == "system" else ""
+            if leaf.path[0] == "messages":
+                role = str(messages[leaf.path[1]].get("role", ""))  # type: ignore[index]
+            segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
+    metadata = value.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else ""
+    return Ask(
+        body=value,
+        model=text_field(value, "model", ""),
+        stream=False,
+        segments=segments,
+        media=media,
+        claim=Claim(user=str(user or ""), token=headers.get("x-guiju-subject", "")),
+        json_mode=_wants_json(value),
+        include_usage=True,
+        raw=body,
+    )
+
+
+def body_of(ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> Json:
+    """What travels on. Made anew from what was read, so that a key that stands twice can't say more than was reviewed."""
+    body = decode(ask.raw) if masked else dict(ask.body)
+    for path, text in masked.items():
+        put(body, path, text)
+    body["model"] = model
+    return body if dialect == "anthropic" else translate.request(body)
+
+
 class AnthropicMessages:
     """See `Dialect`."""
 
@@ -88,59 +137,22 @@ class AnthropicMessages:
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> Ask:
         """See `Dialect.read`."""
-        value = read_json(body)
-        messages = value.get("messages")
-        if not isinstance(messages, list) or not messages:
-            raise BadRequest(
-                field="messages", problem=Said("must be a list of at least one message", "须为至少含一条消息的列表")
-            )
-        for number, message in enumerate(messages):
-            if not isinstance(message, dict) or message.get("role") not in ("user", "assistant", "system"):
-                raise BadRequest(
-                    field=f"messages.{number}.role",
-                    problem=Said("must be `user` or `assistant`", "须为 `user` 或 `assistant`"),
-                )
-        if type(value.get("max_tokens")) is not int:
+        ask = ask_of(body, headers)
+        if type(ask.body.get("max_tokens")) is not int:
             raise BadRequest(field="max_tokens", problem=Said("must be a whole number", "须为整数"))
-        stream = value.get("stream") or False
+        stream = ask.body.get("stream") or False
         if not isinstance(stream, bool):
             raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
-        segments: list[Segment] = []
-        media: list[Media] = []
-        for leaf in read_leaves(value, REQUEST):
-            if leaf.kind == "opaque" and _at(value, leaf.path[:-1]).get("type") != "text":
-                document = _at(value, leaf.path[:-2]).get("type") == "document"
-                media.append(media_of(leaf.path, "file" if document else "image", leaf.text))
-            elif leaf.pattern not in _SIGNED or _at(value, leaf.path[:-1]).get("type") != _SIGNED[leaf.pattern]:
-                role = "system" if leaf.path[0] == "system" else ""
-                if leaf.path[0] == "messages":
-                    role = str(messages[leaf.path[1]].get("role", ""))  # type: ignore[index]
-                segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
-        metadata = value.get("metadata")
-        user = metadata.get("user_id") if isinstance(metadata, dict) else ""
-        return Ask(
-            body=value,
-            model=text_field(value, "model", ""),
-            stream=stream,
-            segments=segments,
-            media=media,
-            claim=Claim(user=str(user or ""), token=headers.get("x-guiju-subject", "")),
-            json_mode=_wants_json(value),
-            include_usage=True,
-            raw=body,
-        )
+        ask.stream = stream
+        return ask
 
     def upstream_path(self, dialect: str) -> str:
         """See `Dialect.upstream_path`."""
         return "/messages" if dialect == "anthropic" else "/chat/completions"
 
     def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
-        """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
-        body = decode(ask.raw) if masked else dict(ask.body)
-        for path, text in masked.items():
-            put(body, path, text)
-        body["model"] = model
-        return encode(body if dialect == "anthropic" else translate.request(body))
+        """See `Dialect.upstream_body`."""
+        return encode(body_of(ask, model=model, dialect=dialect, masked=masked))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> MessagesAnswer:
         """See `Dialect.read_answer`."""

@@ -107,6 +107,47 @@ def text_field(body: Json, name: str, default: str | None = None) -> str:
     return value
 
 
+def claim_of(value: Json, headers: Mapping[str, str]) -> Claim:
+    """Who the request says its end user is."""
+    user = str(value.get("safety_identifier") or value.get("user") or "")
+    return Claim(user=user, token=headers.get("x-guiju-subject", ""))
+
+
+def ask_of(value: Json, raw: bytes, headers: Mapping[str, str], segments: list[Segment], media: list[Media]) -> Ask:
+    """A request for text, from the fields that chat and text completions share. Raises: BadRequest."""
+    stream, choices = value.get("stream") or False, value.get("n") or 1
+    options, wanted = value.get("stream_options") or {}, value.get("response_format")
+    if not isinstance(stream, bool):
+        raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
+    if type(choices) is not int or not 1 <= choices <= 128:
+        raise BadRequest(field="n", problem=Said("must be a whole number from 1 to 128", "须为 1 到 128 的整数"))
+    if not isinstance(options, dict):
+        raise BadRequest(field="stream_options", problem=Said("must be an object", "须为对象"))
+    return Ask(
+        body=value,
+        model=text_field(value, "model", ""),
+        stream=stream,
+        segments=segments,
+        media=media,
+        claim=claim_of(value, headers),
+        choices=choices,
+        json_mode=isinstance(wanted, dict) and wanted.get("type") in ("json_object", "json_schema"),
+        include_usage=bool(options.get("include_usage")),
+        raw=raw,
+    )
+
+
+def body_of(ask: Ask, *, model: str, masked: Mapping[Path, str]) -> Json:
+    """What travels on. Made anew from what was read, so that a key that stands twice can't say more than was reviewed."""
+    body = decode(ask.raw) if masked else dict(ask.body)
+    for path, text in masked.items():
+        put(body, path, text)
+    body["model"] = model
+    if ask.stream and not ask.include_usage:  # for our own record; the client doesn't get it
+        body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return body
+
+
 class OpenAiChat:
     """See `Dialect`."""
 
@@ -128,12 +169,6 @@ class OpenAiChat:
                 raise BadRequest(
                     field=f"messages[{number}]", problem=Said("must be an object with a `role`", "须为含 `role` 的对象")
                 )
-        stream = value.get("stream") or False
-        choices = value.get("n") or 1
-        if not isinstance(stream, bool):
-            raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
-        if type(choices) is not int or not 1 <= choices <= 128:
-            raise BadRequest(field="n", problem=Said("must be a whole number from 1 to 128", "须为 1 到 128 的整数"))
         segments: list[Segment] = []
         media: list[Media] = []
         for leaf in read_leaves(value, REQUEST):
@@ -142,39 +177,15 @@ class OpenAiChat:
             else:
                 role = str(messages[leaf.path[1]].get("role", "")) if leaf.path[0] == "messages" else ""  # type: ignore[index]
                 segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
-        wanted = value.get("response_format")
-        options = value.get("stream_options") or {}
-        if not isinstance(options, dict):
-            raise BadRequest(field="stream_options", problem=Said("must be an object", "须为对象"))
-        return Ask(
-            body=value,
-            model=text_field(value, "model", ""),
-            stream=stream,
-            segments=segments,
-            media=media,
-            claim=Claim(
-                user=str(value.get("safety_identifier") or value.get("user") or ""),
-                token=headers.get("x-guiju-subject", ""),
-            ),
-            choices=choices,
-            json_mode=isinstance(wanted, dict) and wanted.get("type") in ("json_object", "json_schema"),
-            include_usage=bool(options.get("include_usage")),
-            raw=body,
-        )
+        return ask_of(value, body, headers, segments, media)
 
     def upstream_path(self, dialect: str) -> str:
         """See `Dialect.upstream_path`."""
         return "/chat/completions"
 
     def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
-        """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
-        body = decode(ask.raw) if masked else dict(ask.body)
-        for path, text in masked.items():
-            put(body, path, text)
-        body["model"] = model
-        if ask.stream and not ask.include_usage:  # for our own record; the client doesn't get it
-            body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
-        return encode(body)
+        """See `Dialect.upstream_body`."""
+        return encode(body_of(ask, model=model, masked=masked))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> ChatAnswer:
         """See `Dialect.read_answer`."""
@@ -286,14 +297,18 @@ class ChatAnswer:
             self.segments.append(Segment(path=("choices", number, LOGPROBS), text=others, role="assistant"))
 
     def write(self, replaced: Mapping[Path, str], label: Json) -> bytes:
-        """See `Answer.write`. Log probabilities of a touched choice would tell what was hidden: they go."""
+        """See `Answer.write`."""
+        return encode(self.written(replaced, label))
+
+    def written(self, replaced: Mapping[Path, str], label: Json) -> Json:
+        """The answer. Log probabilities of a touched choice would tell what was hidden: they go."""
         for path, text in replaced.items():
             if path[2:] != (LOGPROBS,):
                 put(self._body, path, text)
             if path[0] == "choices":
                 self._body["choices"][path[1]].pop(LOGPROBS, None)
         self._body["guiju"] = label
-        return encode(self._body)
+        return self._body
 
 
 def _without_logprobs(body: Json) -> Json:

@@ -84,7 +84,10 @@ class Chunk:
 
 
 class ChatStream:
-    """See `AnswerStream`."""
+    """See `AnswerStream`. openai_completions.py speaks through it: `hears` and `shows` are the difference."""
+
+    frames = True
+    """What the client reads are the upstream's chunks: what stands around their content may be kept."""
 
     def __init__(self, ask: Ask, *, label: Json, allow_opaque: bool) -> None:
         self._ask = ask
@@ -134,6 +137,14 @@ class ChatStream:
         if not self.done and not self.failed:
             yield from self._open_calls()
 
+    def hears(self, body: Json) -> Json:
+        """An event of the upstream's as a chunk of chat."""
+        return body
+
+    def shows(self, body: Json) -> Json:
+        """A chunk of chat as the client reads it."""
+        return body
+
     # --- reading --------------------------------------------------------------------------------
 
     def _read(self, event: sse.Sse) -> Iterator[Chunk]:
@@ -156,8 +167,8 @@ class ChatStream:
                 self.failed = faults.kind_of(body)
                 return
             body.pop("obfuscation", None)  # padding, of no use once text is held back
-            if (chunk := self._plain(body)) is not None:
-                if not event.event:
+            if (chunk := self._plain(body := self.hears(body))) is not None:
+                if self.frames and not event.event:
                     self._frames.learn(event.data, chunk.body, chunk.texts[0])
                 yield chunk
             else:
@@ -414,7 +425,7 @@ class ChatStream:
         return bool(entries)
 
     def _event(self, body: Json, *, label: bool) -> bytes:
-        data = encode(body)
+        data = encode(self.shows(body))
         if label or not self._labelled:
             self._labelled = True
             data = data[:-1] + b',"guiju":' + encode(self._label) + b"}"

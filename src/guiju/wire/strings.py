@@ -46,6 +46,7 @@ KEYS = frozenset(
     "system system_fingerprint temperature text thinking timings title token token_ids tokens tool_call_id tool_calls "
     "tool_choice tool_use_id tools top_k top_logprobs top_p total_tokens type uniqueItems url url_citation usage user "
     "user_id verbosity video_url voice web_search_options web_search_requests x_groq "
+    "best_of dimensions echo embedding encoding_format original_input_tokens text_offset token_logprobs "
     # Ollama's
     "context f16_kv images keep_alive logits_all low_vram main_gpu mirostat mirostat_eta mirostat_tau num_batch num_ctx "
     "num_gpu num_keep num_predict num_thread numa options penalize_newline raw repeat_last_n repeat_penalty suffix "

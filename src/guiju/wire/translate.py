@@ -28,12 +28,12 @@ _FINISH = {
 def request(body: Json) -> Json:
     """An Anthropic request -> an OpenAI one. Raises: BadRequest where a block can't be expressed."""
     messages: list[Json] = []
-    if system := _plain_text(body.get("system")):
+    if system := plain_text(body.get("system")):
         messages.append({"role": "system", "content": system})
     for number, message in enumerate(body["messages"]):
         messages += _message(message, f"messages.{number}")
-    out: Json = {"model": body["model"], "messages": messages, "max_tokens": body["max_tokens"]}
-    for name in ("temperature", "top_p", "stream"):
+    out: Json = {"model": body["model"], "messages": messages}
+    for name in ("max_tokens", "temperature", "top_p", "stream"):
         if name in body:
             out[name] = body[name]
     if body.get("stop_sequences"):
@@ -54,7 +54,8 @@ def request(body: Json) -> Json:
     return out
 
 
-def _plain_text(content: Any, between: str = "\n") -> str:
+def plain_text(content: Any, between: str = "\n") -> str:
+    """The text of a message's content, which may be a string or parts."""
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
@@ -89,7 +90,7 @@ def _message(message: Json, place: str) -> list[Json]:
             )
         elif kind == "tool_result":
             results.append(
-                {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _plain_text(block.get("content"))}
+                {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": plain_text(block.get("content"))}
             )
             inner = block.get("content")
             for at, b in enumerate(inner if isinstance(inner, list) else []):
@@ -166,7 +167,7 @@ def answer(body: Json, model: str) -> Json:
     content: list[Json] = []
     if thought := _text(message.get("reasoning_content") or message.get("reasoning")):
         content.append({"type": "thinking", "thinking": thought, "signature": ""})
-    if text := _plain_text(message.get("content"), "") or _text(message.get("refusal")):
+    if text := plain_text(message.get("content"), "") or _text(message.get("refusal")):
         content.append({"type": "text", "text": text})
     for call in _objects(message.get("tool_calls")):
         function = _object(call.get("function"))
@@ -306,7 +307,7 @@ class StreamTranslator:
         if thought := _text(delta.get("reasoning_content") or delta.get("reasoning")):
             self._into("thinking", {"type": "thinking", "thinking": "", "signature": ""}, out)
             self._piece({"type": "thinking_delta", "thinking": thought}, out)
-        if text := _plain_text(delta.get("content"), "") or _text(delta.get("refusal")):
+        if text := plain_text(delta.get("content"), "") or _text(delta.get("refusal")):
             self._into("text", {"type": "text", "text": ""}, out)
             self._piece({"type": "text_delta", "text": text}, out)
         for position, call in enumerate(_objects(delta.get("tool_calls"))):

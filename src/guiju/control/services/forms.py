@@ -85,7 +85,7 @@ class AppForm(_Named):
             "name": _("Name"), "service": _("Service"),
             "observe": _("Observe only: record, but release everything"),
             "allow_media": _("Admit images and files, recorded as unreviewed"),
-            "allow_opaque": _("Pass encrypted strings (signatures)"),
+            "allow_opaque": _("Pass what can’t be read: encrypted strings (signatures), prompts of token numbers"),
             "allowed_models": _("Models, parted by spaces (empty: all)"),
         }  # fmt: skip
 

@@ -95,21 +95,19 @@ def test_the_detector_of_the_how_to_page_works_as_printed(monkeypatch: pytest.Mo
 
 
 def test_the_dialect_of_the_how_to_page_works_as_printed():
-    module = types.ModuleType("guiju.wire.completions")
+    module = types.ModuleType("guiju.wire.llama_completion")
     exec(blocks("how-to/add-a-dialect.md", "python")[0], module.__dict__)
     dialect = module.DIALECT
     ask = dialect.read(b'{"model": "m", "prompt": "hi", "stream": true}', {})
     assert [(s.path, s.text) for s in ask.segments] == [(("prompt",), "hi")]
-    answer = dialect.read_stream(ask, dialect="openai", label={"exchange": "ex_1"}, allow_opaque=False)
+    answer = dialect.read_stream(ask, dialect="openai_completions", label={"exchange": "ex_1"}, allow_opaque=False)
     taxonomy = load.taxonomy()
     reviewer = plugins.reviewer(load.default_policy(), {}, taxonomy.placeholder)
     relay = stream.Relay(answer, stream.gate_maker(reviewer), place="interface", language="zh", notices=False)
     said = ["电话 138", "1234", "5678", "，好"]
     events = [b'data: {"choices": [{"index": 0, "text": "%b"}]}\n\n' % piece.encode() for piece in said]
     out = b"".join(b"".join(relay.feed(event)) for event in [*events, b"data: [DONE]\n\n"])
-    texts = [
-        json.loads(line[6:])["choices"][0]["text"] for line in out.decode().split("\n\n") if line.startswith("data: {")
-    ]
+    texts = [json.loads(line[6:])["content"] for line in out.decode().splitlines() if line]
     assert "".join(texts) == "电话 [手机号]，好"
 
 

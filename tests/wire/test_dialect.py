@@ -23,7 +23,7 @@ SAME = {
     "translated": (ANTHROPIC, "openai"),
 }
 """Doors whose answers can be read by the same dialect again."""
-OWN = {dialect: upstream for dialect, upstream in reversed(SAME.values())}
+OWN = dict(reversed(SAME.values()))
 """How an upstream speaks that speaks as the door does."""
 DOORS = SAME | {"ollama": (OLLAMA_CHAT, "openai")}
 """Those that take a request with messages; completions need a prompt too."""

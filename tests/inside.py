@@ -44,6 +44,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "base": {"offers": ("openai_completions",)},
 }
 """Model, also the name of its upstream -> what is said of that."""
+MIXED = ("anthropic", "openai")
+"""Upstreams of the model `mixed`, in the order in which they are asked."""
 
 
 class Inside:
@@ -94,6 +96,7 @@ class Inside:
         reviewer.detectors += tuple(self.detectors)
         upstreams = tuple(Upstream(name=name, url=url, **more) for name, more in MODELS.items())
         routes = tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS)
+        routes += tuple(ModelRoute(name="mixed", upstream=n, model=n, order=i) for i, n in enumerate(MIXED))
         if self.spare is not None:
             upstreams += (Upstream(name="spare", url=spare_url),)
             routes += (ModelRoute(name="openai", upstream="spare", model="other", order=1),)

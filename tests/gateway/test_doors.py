@@ -270,6 +270,12 @@ class TestCountedTokens:
             claude.messages.count_tokens(model=model, messages=[{"role": "user", "content": BAD}])
         assert inside.asked == []
 
+    def test_an_estimate_is_no_second_try_of_a_count(self, inside: Inside, claude: anthropic.Anthropic):
+        inside.says = [b"HTTP/1.1 503 Later\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"]
+        with pytest.raises(anthropic.APIStatusError):
+            claude.messages.count_tokens(model="mixed", messages=[{"role": "user", "content": "hi"}])
+        assert {raw.split(b" ")[1] for raw in inside.asked} == {b"/v1/messages/count_tokens"}
+
     def test_what_is_no_number_is_the_upstreams_error(self, inside: Inside, claude: anthropic.Anthropic):
         inside.says = [JSON + b'{"input_tokens": "14"}']
         with pytest.raises(anthropic.InternalServerError, match="词元数"):

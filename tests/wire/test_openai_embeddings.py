@@ -52,7 +52,7 @@ def test_vectors_go_back_to_their_places():
     item = {"object": "embedding", "index": 0}
     data = [item | {"embedding": [0.5, 1.0]}, item | {"index": 1, "embedding": "AACAPw=="}]
     read = answer(object="list", data=data, usage={"prompt_tokens": 4, "total_tokens": 4}, note="x")
-    assert [s.text for s in read.segments] == ["note", "x"]
+    assert [s.text for s in read.segments if s.role] == ["note", "x"]
     assert read.usage == (4, 0)
     shown = json.loads(read.write({("note",): "[..]"}, LABEL))
     assert shown["data"] == data

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guiju.types import Path, Segment
+from guiju.types import Path
 from guiju.wire.dialect import Answer, AnswerStream, Ask, Json, Usage
-from guiju.wire.openai_chat import answer_leaves
+from guiju.wire.openai_chat import answer_leaves, answer_segment
 from guiju.wire.strings import Places, encode, form_of, put
 
 
@@ -37,10 +37,7 @@ class NumbersAnswer(Answer):
 
     def __init__(self, body: Json, places: Places, usage: Usage | None, more: Json | None = None) -> None:
         self.body, self._more = body, more or {}
-        self.segments = [
-            Segment(path=leaf.path, text=leaf.text, role="assistant", form=form_of(leaf.kind))
-            for leaf in answer_leaves(body, places)
-        ]
+        self.segments = [answer_segment(leaf, form_of(leaf.kind)) for leaf in answer_leaves(body, places)]
         self.usage, self.finish = usage, ""
         self.withheld: list[str] = []
         self.content_paths: list[Path] = []

@@ -301,9 +301,17 @@ class OllamaStream:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def line(self, text: str = "", thinking: str = "", calls: list[Json] | None = None, *, done: str = "") -> bytes:
-        """One object; the label goes into the first and into the last."""
-        more = {} if self._begun and not done else {"guiju": self._label}
+    def line(
+        self,
+        text: str = "",
+        thinking: str = "",
+        calls: list[Json] | None = None,
+        *,
+        done: str = "",
+        label: bool = False,
+    ) -> bytes:
+        """One object; the label goes into the first, into the last, and beside words of our own."""
+        more = {"guiju": self._label} if label or done or not self._begun else {}
         self._begun = True
         return encode(self._head.written(text, thinking, calls, done=done, **more)) + b"\n"
 
@@ -318,7 +326,7 @@ class OllamaStream:
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:
         """See `AnswerStream.stop`."""
         self._label, self.done, self.finish = details, True, finish
-        return (self.line(replacement) if replacement else b"") + self.end()
+        return (self.line(replacement, label=True) if replacement else b"") + self.end()
 
     def fault(self, error: GuijuError, *, exchange: str, language: str) -> bytes:
         """See `AnswerStream.fault`. Ollama's clients raise on a line with `error`; after it the stream is over."""

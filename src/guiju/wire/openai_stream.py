@@ -19,7 +19,7 @@ from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
 from guiju.wire.openai_frame import Frames, Piece
 from guiju.wire.probabilities import Probabilities
-from guiju.wire.strings import EPOCH, UNREADABLE, Places, decode_answer, encode, form_of, leaves, put
+from guiju.wire.strings import EPOCH, UNREADABLE, Places, build, decode_answer, encode, form_of, leaves, put
 
 _HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
 _KNOWN = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -446,17 +446,17 @@ class ChatStream:
         index, way = self._homes.get(channel) or (int(head), ("delta", *rest.split(".")))
         if index is None:
             body = self._chunk([])
-            _build(body, way, text)
+            build(body, way, text)
             return self._event(body, label=False)
         choice: Json = {"index": index, "delta": {}, "logprobs": None, "finish_reason": None}
         if way[:2] == ("delta", "tool_calls") and len(way) > 3:
             call: Json = {"index": way[2]}
-            _build(call, way[3:], text)
+            build(call, way[3:], text)
             choice["delta"]["tool_calls"] = [call]
         elif way[0] == "delta":
-            _build(choice["delta"], way[1:], text)
+            build(choice["delta"], way[1:], text)
         else:
-            _build(choice, way, text)
+            build(choice, way, text)
         self._release_probabilities(choice, {channel: text})
         return self._event(self._chunk([choice]), label=False)
 
@@ -490,14 +490,3 @@ class ChatStream:
         self.done = True
         body = faults.openai(error, exchange=exchange, language=language)
         return b"data: " + body + b"\n\ndata: [DONE]\n\n"
-
-
-def _build(into: Any, way: Path, text: str) -> None:
-    """Objects and lists along the way, the string at its end."""
-    for step, following in zip(way, (*way[1:], None), strict=True):
-        inner: Any = text if following is None else ([] if isinstance(following, int) else {})
-        if isinstance(step, int):
-            into += [{} for _ in range(step)] + [inner]
-        else:
-            into[step] = inner
-        into = inner

@@ -55,10 +55,11 @@ KEYS = frozenset(
 """Keys of objects that are a dialect's own words: no text. All others are."""
 WORDS = frozenset(
     "api_error assistant auto chat.completion chat.completion.chunk citations_delta content_block_delta "
-    "content_block_start content_block_stop content_filter custom default end_turn error flex function function_call "
-    "input_json_delta length max_tokens message message_delta message_start message_stop model_context_window_exceeded "
+    "content_block_start content_block_stop content_filter custom default embedding end_turn error flex function "
+    "function_call "
+    "input_json_delta length list max_tokens message message_delta message_start message_stop model_context_window_exceeded "
     "pause_turn ping priority redacted_thinking refusal scale server_tool_use signature_delta standard stop stop_sequence "
-    "text text_delta thinking thinking_delta tool_calls tool_use url_citation web_search_tool_result".split()
+    "text text_completion text_delta thinking thinking_delta tool_calls tool_use url_citation web_search_tool_result".split()
 )
 """What the dialects themselves say in listed places: no text there."""
 _SURROGATE = re.compile(
@@ -252,3 +253,14 @@ def put(value: Any, path: Path, text: str | None) -> None:
         value.pop(path[-1], None)
     else:
         value[path[-1]] = text if text is not None else ""
+
+
+def build(into: Any, way: Path, text: str) -> None:
+    """Objects and lists along the way, the string at its end."""
+    for step, following in zip(way, (*way[1:], None), strict=True):
+        inner: Any = text if following is None else ([] if isinstance(following, int) else {})
+        if isinstance(step, int):
+            into += [{} for _ in range(step)] + [inner]
+        else:
+            into[step] = inner
+        into = inner

@@ -204,6 +204,7 @@ def policy_file() -> str:
         + record(policy, "Policy", "The file")
         + record(policy, "Rule", "A rule")
         + record(policy, "Pattern", "A pattern")
+        + record(policy, "Case", "A case")
         + "\nIn the file, `classes` is written `class`, one or a list. `name` and `title: {zh: …, en: …}` head it; the version "
         "is given when a policy is activated.\n\n## The shipped policy\n\n```yaml\n"
         + load.default_policy_yaml()

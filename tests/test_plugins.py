@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from guiju import plugins
-from guiju.cli.policy import unfound
 from guiju.review.detector import Detector, Sources
+from guiju.review.policy_check import criticise
 from guiju.review.policy_file import parse_policy
 from guiju.review.sentence import SentenceDetector
 from guiju.types import Finding
@@ -58,10 +58,12 @@ rules:
   - {id: c, class: X.quite.other, action: mask}
 patterns: [{id: q, class: X.project.name, regex: "pr[0-9]{3}", longest: 5}]
 """
-    assert list(unfound(parse_policy(text, plugins.taxonomy()))) == [
-        (5, "X.tickets", "X.ticket"),
-        (6, "X.quite.other", ""),
-    ]
+    taxonomy = plugins.taxonomy()
+    reviewer = plugins.reviewer(parse_policy(text, taxonomy), {}, taxonomy.placeholder)
+    remarks = criticise(reviewer.policy, {d.name: d.classes for d in reviewer.detectors})
+    vain = {r.line: str(r.hint) for r in remarks if "can never act" in r.problem}
+    assert vain.keys() == {5, 6}
+    assert vain[5] == "did you mean X.ticket?"
 
 
 def test_an_installed_package_adds_a_detector_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

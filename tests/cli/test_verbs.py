@@ -170,6 +170,53 @@ class TestPolicies:
             assert done.returncode == 2
             assert "NO.SUCH" in done.stderr + done.stdout
 
+    def test_what_is_doubtful_is_told_and_fails_only_where_asked(self, run: Run, tmp_path: Path):
+        file = tmp_path / "policy.yaml"
+        file.write_text(
+            "name: p\nrules:\n  - {id: a, class: '*', action: refuse}\n  - {id: b, class: A.1, action: block}\n",
+            encoding="utf-8",
+        )
+        done = run("policy", "check", str(file), "--json")
+        assert (done.returncode, [r["line"] for r in told(done)["remarks"]]) == (0, [4])
+        assert "rule `b` is never asked" in done.stderr
+        assert "    4 |   - {id: b, class: A.1, action: block}" in done.stderr
+        assert run("policy", "check", "--strict", str(file)).returncode == 1
+
+    def test_its_cases_are_put_to_it_and_hold_up_its_activation(self, run: Run, tmp_path: Path):
+        file = tmp_path / "policy.yaml"
+        rules = "name: default\nrules:\n  - {id: phones, class: I.mobile, action: mask}\ncases:\n"
+        file.write_text(rules + "  - {text: 电话13912345678, expect: mask, serves: '电话[手机号]'}\n", encoding="utf-8")
+        assert run("policy", "test", str(file)).returncode == 0
+        assert run("policy", "activate", str(file)).returncode == 0
+        file.write_text(rules + "  - {text: 电话13912345678, expect: block}\n", encoding="utf-8")
+        done = run("policy", "test", str(file), "--json")
+        assert (done.returncode, [f["action"] for f in json.loads(done.stdout)["failed"]]) == (1, ["mask"])
+        assert ":5:5: expected block, came to mask" in done.stderr
+        done = run("policy", "activate", str(file))
+        assert done.returncode == 2
+        assert "isn't activated" in done.stderr
+
+    def test_two_are_compared_on_texts(self, run: Run, tmp_path: Path):
+        a, b, texts = tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "texts.jsonl"
+        a.write_text(
+            "name: a\nrules:\n  - {id: out, class: I.mobile, direction: output, action: mask}\n", encoding="utf-8"
+        )
+        b.write_text("name: b\nrules:\n  - {id: all, class: I.mobile, action: block}\n", encoding="utf-8")
+        lines = [{"id": n, "text": "电话13912345678", "direction": d} for n, d in enumerate(("input", "output"))]
+        texts.write_text("\n".join(json.dumps(x) for x in [*lines, {"id": 2, "text": "你好"}]), encoding="utf-8")
+        done = run("policy", "diff", str(a), str(b), "--on", str(texts), "--json")
+        assert done.returncode == 1
+        changes = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(c["id"], c["before"]["action"], c["after"]["action"]) for c in changes] == [
+            (0, "allow", "block"),
+            (1, "mask", "block"),
+        ]
+        assert changes[1]["before"] == {"action": "mask", "rule": "out", "class": "I.mobile"}
+        assert "2 of 3 texts change" in done.stderr
+        assert run("policy", "diff", str(a), str(a), "--on", str(texts)).returncode == 0
+        texts.write_text('{broken\n{"text": "你好"}\n', encoding="utf-8")
+        assert run("policy", "diff", "active", str(a), "--on", str(texts)).returncode == 2
+
     def test_one_that_no_service_uses_says_so(self, run: Run, tmp_path: Path):
         file = tmp_path / "policy.yaml"
         file.write_text("name: spare\nrules:\n  - {class: A.1.a, action: refuse}\n", encoding="utf-8")

@@ -262,13 +262,10 @@ def judge(batch: Batch, way: Way) -> Answer:
     problems: list[tuple[int, str, str]] = []
     worst = 0
     for number, line in enumerate(batch.lines, batch.first):
-        line = line.removesuffix(b"\r")
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
         if way.format == "jsonl" and not line.strip():
             continue
         try:
-            row = _row(line, way.format)
+            row = parsed(line, number, way.format)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             unreadable = isinstance(problem, UnicodeDecodeError)
             said = Said("this isn't UTF-8", "不是 UTF-8 编码") if unreadable else quoted(problem)
@@ -284,7 +281,11 @@ def judge(batch: Batch, way: Way) -> Answer:
 _rows = msgspec.json.Decoder(Row)
 
 
-def _row(line: bytes, form: str) -> Row:
+def parsed(line: bytes, number: int, form: str) -> Row:
+    """A line of the input, the first one perhaps with a byte order mark. Raises: msgspec.DecodeError, UnicodeDecodeError."""
+    line = line.removesuffix(b"\r")
+    if number == 1:
+        line = line.removeprefix(b"\xef\xbb\xbf")
     return Row(line.decode("utf-8")) if form == "text" else _rows.decode(line)
 
 

@@ -70,6 +70,23 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A text, and what must become of it (policy_cases.py asks)."""
+
+    text: str
+    expect: Action
+    direction: Direction = "input"
+    audience: Audience = "general"
+    cls: str = ""
+    """A class that must be found, or one below it; "" is any."""
+    serves: str = ""
+    """The masked text that must be served; "" is any."""
+    language: Literal["zh", "en"] = "zh"
+    """Of the placeholders in it."""
+    line: int = 0
+    """Where it stands in the file."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A policy, proven. Immutable; activated whole."""
 
@@ -79,6 +96,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     title_en: str = ""
     rules: tuple[Rule, ...] = ()
     patterns: tuple[Pattern, ...] = ()
+    cases: tuple[Case, ...] = ()
+    """What must become of these texts: `guiju policy test`."""
     serve_and_escalate: bool = False
     """`escalate` opens an item for a person but serves; otherwise it refuses as well."""
 

@@ -18,7 +18,7 @@ from guiju.errors import GuijuError, InputFileError, Said
 from guiju.quoted import quoted
 from guiju.review import pattern as patterns
 from guiju.review.hints import did_you_mean, one_of, unknown_class
-from guiju.review.policy import Pattern, Policy, Rule
+from guiju.review.policy import Case, Pattern, Policy, Rule
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Action
 
@@ -95,9 +95,12 @@ class _Reader:
                 Said("begin with `name:` and `rules:`", "请从 `name:` 和 `rules:` 写起"),
             )
         top = self._mapping(
-            self._root, {"name", "title", "serve_and_escalate", "rules", "patterns"}, required=("name", "rules")
+            self._root,
+            {"name", "title", "serve_and_escalate", "rules", "patterns", "cases"},
+            required=("name", "rules"),
         )
         patterns_found = self._each(top["patterns"], self._pattern) if "patterns" in top else []
+        cases = self._each(top["cases"], self._case) if "cases" in top else []
         rules = self._each(top["rules"], self._rule)
         self._once(rules, Said("rule", "规则"))
         self._once(patterns_found, Said("pattern", "模式"))
@@ -110,6 +113,7 @@ class _Reader:
             serve_and_escalate=self._try(lambda: self._boolean(top), False),
             rules=tuple(rules),
             patterns=tuple(patterns_found),
+            cases=tuple(cases),
         )
         if len(self._problems) > 1:
             raise PolicyErrors(sorted(self._problems, key=lambda p: (p.line, p.column)))
@@ -231,6 +235,25 @@ class _Reader:
         if problem := patterns.check(found):
             self._fail(fields["regex"].start_mark, problem)
         return found
+
+    def _case(self, node: yaml.Node, number: int) -> Case:
+        known = {"text", "expect", "direction", "audience", "class", "serves", "language"}
+        fields = self._mapping(node, known, required=("text", "expect"))
+        word: Callable[[str, tuple[str, ...]], Any] = lambda key, words: (  # noqa: E731
+            self._word(fields[key], words, key) if key in fields else words[0]
+        )
+        expect = Action(word("expect", _ACTIONS))
+        self._only_with(fields, "serves", expect is Action.MASK, "mask")
+        return Case(
+            text=self._string(fields["text"], "text"),
+            expect=expect,
+            direction=word("direction", _DIRECTIONS),
+            audience=word("audience", _AUDIENCES),
+            cls=self._class(fields["class"]) if "class" in fields else "",
+            serves=self._string(fields["serves"]) if "serves" in fields else "",
+            language=word("language", ("zh", "en")),
+            line=node.start_mark.line + 1,
+        )
 
     # --- nodes ----------------------------------------------------------------------------------
 

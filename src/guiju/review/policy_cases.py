@@ -1,0 +1,64 @@
+"""The cases that are kept with a policy: texts, and what must become of them.
+
+Pure. They stand in the policy's own file under `cases`, so they travel with it and are asked again whenever somebody changes
+a rule, a lexicon or a detector.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from guiju.errors import Said
+from guiju.review.judge import Reviewer
+from guiju.review.policy import Case
+from guiju.types import Verdict
+
+
+class Failure(NamedTuple):
+    """A case that doesn't hold."""
+
+    case: Case
+    verdict: Verdict
+    problem: Said
+
+
+def failures(reviewer: Reviewer) -> list[Failure]:
+    """The cases of the reviewer's policy that don't hold, in order."""
+    found = []
+    for case in reviewer.policy.cases:
+        verdict = reviewer.review(case.text, direction=case.direction, audience=case.audience, language=case.language)
+        if (problem := _problem(case, verdict)) is not None:
+            found.append(Failure(case, verdict, problem))
+    return found
+
+
+def _problem(case: Case, verdict: Verdict) -> Said | None:
+    if verdict.action is not case.expect:
+        decided = verdict.decisive
+        why = (
+            Said(
+                "rule `{rule}` on `{cls}`",
+                "规则 `{rule}`，类别 `{cls}`",
+                rule=decided.policy_rule,
+                cls=decided.finding.cls,
+            )
+            if decided and decided.policy_rule
+            else Said("no rule", "没有规则")
+        )
+        return Said(
+            "expected {expect}, came to {action} ({why})",
+            "应为 {expect}，实为 {action}（{why}）",
+            expect=case.expect,
+            action=verdict.action,
+            why=why,
+        )
+    if case.cls and not any(_covers(case.cls, judged.finding.cls) for judged in verdict.judged):
+        found = ", ".join(sorted({judged.finding.cls for judged in verdict.judged})) or "-"
+        return Said("`{cls}` wasn't found, but {found}", "未发现 `{cls}`，实为 {found}", cls=case.cls, found=found)
+    if case.serves and verdict.text != case.serves:
+        return Said("serves “{text}”", "实际提供的是“{text}”", text=case.text if verdict.text is None else verdict.text)
+    return None
+
+
+def _covers(wanted: str, found: str) -> bool:
+    return found == wanted or found.startswith(f"{wanted}.")

@@ -1,0 +1,85 @@
+"""What is said in vain in a policy, and what nobody decides, is told; and of a good policy nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from guiju import plugins
+from guiju.errors import told
+from guiju.review import load
+from guiju.review.lexicon import encode_terms
+from guiju.review.policy_check import criticise
+from guiju.review.policy_file import parse_policy
+
+DETECTORS = {"lexicon": ["A.1.h.drugs", "A.1.h.fraud", "A.2.a"], "personal": ["I.mobile", "I.email"]}
+REST = "  - {id: rest, class: '*', action: allow}\n"
+
+
+def remarks(rules: str) -> list[tuple[int, str]]:
+    policy = parse_policy(f"name: p\nrules:\n{rules}", plugins.taxonomy())
+    return [(r.line, f"{r.problem} ({r.hint})") for r in criticise(policy, DETECTORS)]
+
+
+def about(rules: str, line: int) -> str:
+    return " ".join(said for at, said in remarks(rules) if at == line)
+
+
+def test_of_the_shipped_policy_with_the_shipped_lexicons_there_is_nothing_to_say():
+    lexicons = {name: encode_terms(terms) for name, terms in load.default_lexicons().items()}
+    reviewer = plugins.reviewer(load.default_policy(), lexicons, plugins.taxonomy().placeholder)
+    assert criticise(reviewer.policy, {d.name: d.classes for d in reviewer.detectors}) == []
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "{id: late, class: A.1.h.drugs, action: block}",
+        "{id: late, class: A.1, severity: high, action: block}",
+        "{id: late, class: [A.1.h.fraud, A.1.h.drugs], audience: minors, action: block}",
+        "{id: late, class: A.1, min_score: 0.5, action: block}",
+    ],
+)
+def test_a_rule_behind_one_that_decides_all_of_it_is_never_asked(late: str):
+    first = "  - {id: first, class: A.1, action: refuse}\n"
+    assert "rule `late` is never asked: `first` before it" in about(f"{first}  - {late}\n{REST}", 4)
+    assert about(f"  - {late}\n{first}{REST}", 3) == ""
+
+
+def test_rules_that_only_together_take_everything_are_named_together():
+    rules = (
+        "  - {id: in, class: A.1, direction: input, action: refuse}\n"
+        "  - {id: out, class: A.1, direction: output, action: refuse}\n"
+        "  - {id: both, class: A.1, action: block}\n"
+    )
+    assert "`in`, `out` before it" in about(rules + REST, 5)
+    narrower = rules.replace("direction: output", "direction: output, severity: high")
+    assert about(narrower + REST, 5) == ""
+
+
+def test_a_rule_about_what_nobody_finds_can_never_act():
+    assert "no detector and no lexicon here finds `X.tickets`" in about(
+        f"  - {{id: a, class: X.tickets, action: mask}}\n{REST}", 3
+    )
+    assert "did you mean I.email?" in about(f"  - {{id: a, class: X.email, action: mask}}\n{REST}", 3)
+
+
+def test_a_detector_that_is_not_there_is_named_with_the_one_that_was_meant():
+    said = about(f"  - {{id: a, class: A.1, detector: lexikon, action: refuse}}\n{REST}", 3)
+    assert "there is no detector `lexikon` here (did you mean lexicon?)" in said
+    vain = about(f"  - {{id: a, class: I.mobile, detector: lexicon, action: mask}}\n{REST}", 3)
+    assert "can never act" in vain
+
+
+def test_what_no_rule_decides_and_a_direction_without_any_is_told():
+    found = remarks("  - {id: a, class: A.1, direction: input, action: refuse}\n")
+    assert any("in prompts no rule decides `A.2.a`, `I.email`, `I.mobile`" in said for _, said in found)
+    assert any("nothing is ever hidden or refused in answers" in said for _, said in found)
+
+
+def test_remarks_are_chinese_too():
+    policy = parse_policy(
+        "name: p\nrules:\n  - {id: a, class: A.1, direction: input, action: refuse}\n", plugins.taxonomy()
+    )
+    said = [told(r.problem, "zh") for r in criticise(policy, DETECTORS)]
+    assert "回答中的任何内容都不会被遮盖或拒绝" in said
+    assert "在提示中，没有规则处置 `A.2.a`、`I.email`、`I.mobile`：将照常提供并记录" in said

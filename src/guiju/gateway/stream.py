@@ -147,7 +147,7 @@ class Relay:
                 self._stop(gate, released, out)
             if gate.insertions:
                 self._label["action"] = str(Action.MASK)
-            if self._end and channel in self._noticed:
+            if self._end and channel in self._says and (tail or released.get(channel) or channel in self._noticed):
                 self._noticed.discard(channel)
                 self.notices.append((channel, gate.delivered, len(self._end)))
                 tail += self._end
@@ -185,7 +185,8 @@ class Relay:
     def _deliver(self, channel: str, piece: str) -> str:
         first = channel not in self._noticed and channel not in self.contents
         if first and (self._begin or self._end) and channel in self._says:
-            self._noticed.add(channel)
+            if not self.gates[channel].closed:
+                self._noticed.add(channel)
             if self._begin:
                 self.notices.append((channel, 0, len(self._begin)))
                 piece = self._begin + piece

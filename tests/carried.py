@@ -13,8 +13,8 @@ LABEL = {"exchange": "ex_1", "label": {"AIGC": {"Label": "1"}}}
 
 def asked(dialect: Dialect, **more: Any) -> Ask:
     """A request for a stream."""
-    body = {"model": "m", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "hi"}], **more}
-    body.setdefault("prompt", "hi")
+    body = {"model": "m", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    body |= {"prompt": "hi", "input": "hi", **more}
     return dialect.read(json.dumps(body).encode(), {})
 
 

@@ -42,6 +42,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "openai": {},
     "anthropic": {"dialect": "anthropic"},
     "base": {"offers": ("openai_completions",)},
+    "responses": {"offers": ("openai_responses",)},
 }
 """Model, also the name of its upstream -> what is said of that."""
 MIXED = ("anthropic", "openai")
@@ -184,6 +185,8 @@ class Inside:
         model = {"model": "openai", "messages": [{"role": "user", "content": "hi"}]}
         if path == "/v1/messages":
             model |= {"max_tokens": 9}
+        if path == "/v1/responses":
+            model = {"model": "responses", "input": "hi"}
         return self.send(request(path, json.dumps(model | body).encode()), wait=wait)
 
     def closed(self, seconds: float = 3.0) -> entries.Closed:

@@ -142,6 +142,73 @@ def anthropic(rng: random.Random, kinds: list[str]) -> Said:
     return Said(written(rng, [(name, {"type": name} | body) for name, body in events]), kept_text, kept)
 
 
+def responses(rng: random.Random, kinds: list[str]) -> Said:
+    """A streamed response: items one after the other, each text said again by all that ends."""
+    joined, inside = channels_of(rng, kinds, 1)
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "error": None, "tools": []}
+    begun = head | {"status": "in_progress", "output": [], "usage": None}
+    events: list[Any] = [{"type": f"response.{kind}", "response": begun} for kind in ("created", "in_progress")]
+    kept_text: dict[str, str] = {}
+    kept: dict[str, list[str]] = {}
+    output: list[Any] = []
+    for index, (name, text) in enumerate(joined.items()):
+        channel = name.split(".")[1]
+        said, item, key = _item(rng, channel, index, text)
+        events += said
+        output.append(item)
+        kept_text[f"{index}.{key}"], kept[f"{index}.{key}"] = text, inside[name]
+    usage = {"input_tokens": 3, "output_tokens": 9, "total_tokens": 12}
+    events.append(
+        {"type": "response.completed", "response": head | {"status": "completed", "output": output, "usage": usage}}
+    )
+    numbered = [event | {"sequence_number": number} for number, event in enumerate(events)]
+    return Said(written(rng, [(event["type"], event) for event in numbered]), kept_text, kept)
+
+
+def _item(rng: random.Random, channel: str, index: int, text: str) -> tuple[list[Any], Any, str]:
+    """The events of an item with one text, the item as it ends, and the text's place."""
+    where = {"item_id": f"item_{index}", "output_index": index}
+    done: dict[str, Any]
+    if channel == "arguments":
+        done = {"id": f"item_{index}", "type": "function_call", "call_id": "call_1", "name": "write_note"}
+        done |= {"arguments": text, "status": "completed"}
+        kind, field, part, key = "function_call_arguments", "arguments", None, "arguments"
+        empty = done | {"arguments": "", "status": "in_progress"}
+    elif channel == "x_thoughts":
+        done = empty = {"id": f"item_{index}", "type": "x_thoughts", "status": "completed"}
+        events = [{"type": "response.x_thoughts.delta", **where, "delta": piece} for piece in pieces(rng, text)]
+        added, ended = [
+            {"type": f"response.output_item.{w}", "output_index": index, "item": done} for w in ("added", "done")
+        ]
+        return [added, *events, ended], done, "thoughts"
+    else:
+        inner = "content_index"
+        kind, field = {"content": ("output_text", "text"), "refusal": ("refusal", "refusal"),
+                       "reasoning_content": ("reasoning_text", "text")}[channel]  # fmt: skip
+        part = {"type": kind, field: text} | ({"annotations": [], "logprobs": []} if channel == "content" else {})
+        key = {"content": "0.text", "refusal": "0.refusal", "reasoning_content": "0.reasoning"}[channel]
+        done = {"id": f"item_{index}", "type": "message", "role": "assistant", "content": [part], "status": "completed"}
+        if channel == "reasoning_content":
+            done = {"id": f"item_{index}", "type": "reasoning", "summary": [], "content": [part]}
+            if rng.random() < 0.5:
+                kind, inner, key = "reasoning_summary_text", "summary_index", "summary"
+                part = {"type": "summary_text", "text": text}
+                done |= {"summary": [part], "content": []}
+        empty = done | {"content": [], **({"summary": []} if "summary" in done else {"status": "in_progress"})}
+        where[inner] = 0
+    logprobs = {"logprobs": []} if kind == "output_text" else {}
+    base, place = f"response.{kind}", "reasoning_summary_part" if key == "summary" else "content_part"
+    events = [{"type": "response.output_item.added", "output_index": index, "item": empty}]
+    if part:
+        events.append({"type": f"response.{place}.added", **where, "part": part | {field: ""}})
+    events += [{"type": f"{base}.delta", **where, "delta": piece} | logprobs for piece in pieces(rng, text)]
+    events.append({"type": f"{base}.done", **where, field: text} | logprobs)
+    if part:
+        events.append({"type": f"response.{place}.done", **where, "part": part})
+    events.append({"type": "response.output_item.done", "output_index": index, "item": done})
+    return events, done, key
+
+
 def written(rng: random.Random, events: list[tuple[str, Any]]) -> bytes:
     """Server-sent events, each string in `\\u` escapes or in UTF-8."""
     out = []
@@ -241,11 +308,53 @@ def heard_ollama(raw: bytes) -> dict[str, str]:
     return joined
 
 
+def heard_responses(raw: bytes) -> dict[str, str]:
+    """The same of responses; whatever says a text again must say what the deltas said."""
+    joined: dict[str, str] = {}
+    found = events(raw)
+    numbers = [event["sequence_number"] for event in found if "sequence_number" in event]
+    assert numbers == list(range(len(numbers)))
+    for event in found:
+        base, _, when = event["type"].rpartition(".")
+        inner = event.get("content_index")
+        keys = {
+            "response.output_text": (f"{inner}.text", "text"), "response.refusal": (f"{inner}.refusal", "refusal"),
+            "response.reasoning_text": (f"{inner}.reasoning", "text"), "response.x_thoughts": ("thoughts", ""),
+            "response.reasoning_summary_text": ("summary", "text"),
+            "response.function_call_arguments": ("arguments", "arguments"),
+        }  # fmt: skip
+        if base in keys:
+            key, field = f"{event['output_index']}.{keys[base][0]}", keys[base][1]
+            if when == "delta":
+                joined[key] = joined.get(key, "") + event["delta"]
+            else:
+                assert event[field] == joined.get(key, ""), event
+        if event["type"] == "response.output_item.done":
+            _same(event["item"], event["output_index"], joined)
+        if event["type"] in ("response.completed", "response.incomplete"):
+            for index, item in enumerate(event["response"]["output"]):
+                _same(item, index, joined)
+    return joined
+
+
+def _same(item: Any, index: int, joined: dict[str, str]) -> None:
+    """An item says what the deltas said."""
+    if "arguments" in item:
+        assert item["arguments"] == joined.get(f"{index}.arguments", "")
+    for part in item.get("summary", ()):
+        assert part["text"] == joined.get(f"{index}.summary", "")
+    for place, part in enumerate(item.get("content", ())):
+        key, field = {"output_text": ("text", "text"), "refusal": ("refusal", "refusal"),
+                      "reasoning_text": ("reasoning", "text")}[part["type"]]  # fmt: skip
+        assert part[field] == joined.get(f"{index}.{place}.{key}", "")
+
+
 SPEECH = {
     "/chat/completions": lambda rng, kinds: openai(rng, kinds, interleaved=False),
     "/completions": completions,
     "/messages": anthropic,
     "/v1/messages": anthropic,
+    "/responses": responses,
 }
 """Path below an upstream's base URL -> how it speaks there, for the dialects that ask it."""
 

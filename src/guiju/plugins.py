@@ -31,6 +31,7 @@ DIALECTS: tuple[str, ...] = (
     "guiju.wire.anthropic_count:DIALECT",
     "guiju.wire.ollama:OLLAMA_CHAT",
     "guiju.wire.ollama:OLLAMA_GENERATE",
+    "guiju.wire.openai_responses:DIALECT",
 )
 """In order: on a shared path the first wins."""
 

@@ -117,10 +117,11 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a request can't be read: an image, a sound, a file, a prompt of token numbers. Recorded as unreviewed."""
+    """What of a request can't be read: an image, a sound, a file, a prompt of token numbers, a reference to what the
+    upstream keeps. Recorded as unreviewed."""
 
     path: Path
-    kind: Literal["image", "audio", "video", "file", "tokens"]
+    kind: Literal["image", "audio", "video", "file", "tokens", "reference"]
     digest: str = ""
     """SHA-256 of the bytes, or of the URL where only that was sent; in an entry keyed (ledger/seal.py: keyed)."""
 

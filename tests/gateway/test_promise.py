@@ -11,6 +11,7 @@ import pytest
 import upstream_text as said
 from guiju import plugins
 from guiju.gateway import stream
+from guiju.label import notice
 from guiju.review import load
 from guiju.review.judge import Reviewer
 from guiju.review.lexicon import encode_terms
@@ -19,6 +20,7 @@ from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT
 from guiju.wire.openai_chat import DIALECT as OPENAI
 from guiju.wire.openai_completions import DIALECT as COMPLETIONS
+from guiju.wire.openai_responses import DIALECT as RESPONSES
 from guiju.wire.strings import is_identifier
 from identifiers import identifiers
 
@@ -43,18 +45,8 @@ def reviewer() -> Reviewer:
 
 def client_hears(dialect, upstream: str, text: said.Said, rng: random.Random) -> tuple[bytes, bool]:
     """The bytes that a client gets, and whether the answer was stopped."""
-    ask = dialect.read(
-        json.dumps(
-            {
-                "model": "m",
-                "max_tokens": 9,
-                "stream": True,
-                "messages": [{"role": "user", "content": "hi"}],
-                "prompt": "hi",
-            }
-        ).encode(),
-        {},
-    )
+    body = {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    ask = dialect.read(json.dumps(body | {"prompt": "hi", "input": "hi"}).encode(), {})
     answer = dialect.read_stream(ask, dialect=upstream, label=LABEL, allow_opaque=False)
     relay = stream.Relay(
         answer, stream.gate_maker(reviewer(), language="zh"), place="interface", language="zh", notices=False
@@ -91,7 +83,25 @@ HEARD = {
     COMPLETIONS: said.heard_completions,
     ANTHROPIC: said.heard_anthropic,
     OLLAMA_CHAT: said.heard_ollama,
+    RESPONSES: said.heard_responses,
 }
+
+
+def translated_to_items(rng: random.Random, kinds: list[str]) -> said.Said:
+    """What it says to a client that hears responses: items are numbered as they come, refusals have their own place."""
+    text = said.openai(rng, kinds, interleaved=False)
+    places = {"content": "0.text", "reasoning_content": "0.reasoning", "arguments": "arguments", "refusal": "0.refusal"}
+    order = [name for name in text.joined if not name.endswith("x_thoughts")]
+    # content and refusal that follow each other are two parts of one message
+    joined, inside, item, before, part = {}, {}, -1, "", 0
+    for name in order:
+        channel = name.split(".")[1]
+        kind = "message" if channel in ("content", "refusal") else channel
+        item, part = (item, part + 1) if kind == before == "message" else (item + 1, 0)
+        before = kind
+        key = f"{item}.{places[channel].replace('0', str(part), 1)}"
+        joined[key], inside[key] = text.joined[name], text.secrets[name]
+    return text._replace(joined=joined, secrets=inside)
 
 
 def without(text: str, kinds: list[str]) -> str:
@@ -119,7 +129,7 @@ def check(dialect, upstream: str, text: said.Said, rng: random.Random) -> None:
     for channel, source in text.joined.items():
         if channel.endswith(("arguments", "partial_json")):
             assert json.loads(heard[channel])["note"] == without(json.loads(source)["note"], text.secrets[channel])
-        elif dialect in (OPENAI, COMPLETIONS) or channel in heard:
+        elif dialect in (OPENAI, COMPLETIONS, RESPONSES) or channel in heard:
             assert heard.get(channel, "") == without(source, text.secrets[channel])
 
 
@@ -163,6 +173,8 @@ DOORS = {
     "anthropic": lambda rng, kinds: (ANTHROPIC, "anthropic", said.anthropic(rng, kinds)),
     "anthropic before an OpenAI upstream": lambda rng, kinds: (ANTHROPIC, "openai", translated(rng, kinds)),
     "ollama before an OpenAI upstream": lambda rng, kinds: (OLLAMA_CHAT, "openai", dressed(rng, kinds)),
+    "responses": lambda rng, kinds: (RESPONSES, "openai_responses", said.responses(rng, kinds)),
+    "responses before an OpenAI upstream": lambda rng, kinds: (RESPONSES, "openai", translated_to_items(rng, kinds)),
 }
 MASKED = ["resident_id", "mobile", "email", "api_key"]
 
@@ -260,6 +272,19 @@ def heard(dialect, upstream: str, events: list, **more) -> tuple[list, bool]:
 
 def chunks(*choices: dict, **more) -> list:
     return [said.HEAD | {"choices": [{"index": 0, "delta": {}, "finish_reason": None, **c}]} | more for c in choices]
+
+
+@pytest.mark.parametrize("content", ["a", "Hello", "今天"])
+def test_an_answer_that_is_held_until_its_end_gets_the_notice_too(content: str):
+    answer = OPENAI.read_stream(
+        OPENAI.read(json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode(), {}),
+        dialect="openai", label=LABEL, allow_opaque=False,
+    )  # fmt: skip
+    relay = stream.Relay(answer, stream.gate_maker(reviewer(), language="zh"), place="end", language="zh", notices=True)
+    made = chunks({"delta": {"content": content}}, {"finish_reason": "stop"})
+    out = b"".join(relay.feed("".join(f"data: {json.dumps(event)}\n\n" for event in made).encode()))
+    assert said.heard_openai(out)["0.content"] == content + notice.end("zh")
+    assert relay.notices == [("0.content", len(content), len(notice.end("zh")))]
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])

@@ -14,6 +14,7 @@ from guiju.wire.dialect import count
 from guiju.wire.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from guiju.wire.openai_chat import DIALECT as OPENAI
 from guiju.wire.openai_completions import DIALECT as COMPLETIONS
+from guiju.wire.openai_responses import DIALECT as RESPONSES
 
 SAME = {
     "openai": (OPENAI, "openai"),
@@ -21,6 +22,8 @@ SAME = {
     "completions translated": (COMPLETIONS, "openai"),
     "anthropic": (ANTHROPIC, "anthropic"),
     "translated": (ANTHROPIC, "openai"),
+    "responses": (RESPONSES, "openai_responses"),
+    "responses translated": (RESPONSES, "openai"),
 }
 """Doors whose answers can be read by the same dialect again."""
 OWN = dict(reversed(SAME.values()))
@@ -31,6 +34,10 @@ ALL = DOORS | {"generate": (OLLAMA_GENERATE, "openai")}
 CHOICES = (OPENAI, COMPLETIONS)
 """Whose answers come in choices, and end with `[DONE]`."""
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None}
+RESPONSE = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "in_progress", "output": []}
+SAID = {"type": "output_text", "text": "begun ", "annotations": [], "logprobs": []}
+ITEM = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [SAID]}
+PART = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
 BEGUN = {
     "openai": chunk({"role": "assistant", "content": ""}) + chunk({"content": "begun "}),
     "openai_completions": data({"choices": [{"index": 0, "text": "begun ", "finish_reason": None}]}),
@@ -38,6 +45,12 @@ BEGUN = {
         {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 3, "output_tokens": 1}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "begun "}},
+    ),
+    "openai_responses": named(
+        {"type": "response.created", "response": RESPONSE},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**ITEM, "content": []}},
+        {"type": "response.content_part.added", **PART, "part": {**SAID, "text": ""}},
+        {"type": "response.output_text.delta", **PART, "delta": "begun ", "logprobs": []},
     ),
 }
 ENDED = {
@@ -47,6 +60,12 @@ ENDED = {
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
         {"type": "message_stop"},
+    ),
+    "openai_responses": named(
+        {"type": "response.output_text.done", **PART, "text": "begun ", "logprobs": []},
+        {"type": "response.content_part.done", **PART, "part": SAID},
+        {"type": "response.output_item.done", "output_index": 0, "item": ITEM},
+        {"type": "response.completed", "response": {**RESPONSE, "status": "completed", "output": [ITEM]}},
     ),
 }
 
@@ -65,8 +84,15 @@ HEARD = {
     OPENAI: upstream_text.heard_openai,
     COMPLETIONS: upstream_text.heard_completions,
     ANTHROPIC: upstream_text.heard_anthropic,
+    RESPONSES: upstream_text.heard_responses,
 }
-OVER = {OPENAI: DONE, COMPLETIONS: DONE, ANTHROPIC: b"event: message_stop\n"}
+OVER = {
+    OPENAI: (DONE,),
+    COMPLETIONS: (DONE,),
+    ANTHROPIC: (b"event: message_stop\n",),
+    RESPONSES: (b"event: response.completed\n", b"event: response.incomplete\n"),
+}
+STOPPED = {ANTHROPIC: "refusal"}
 
 
 def heard(dialect, raw):
@@ -75,7 +101,7 @@ def heard(dialect, raw):
 
 def ends(dialect, raw):
     """How often the stream says that it is over."""
-    return raw.count(OVER.get(dialect, b'"done":true'))
+    return sum(map(raw.count, OVER.get(dialect, (b'"done":true',))))
 
 
 def finishes(dialect, raw):
@@ -84,6 +110,9 @@ def finishes(dialect, raw):
         return [c["finish_reason"] for e in events for c in e["choices"] if c["finish_reason"]]
     if dialect is ANTHROPIC:
         return [e["delta"]["stop_reason"] for e in events if e["type"] == "message_delta"]
+    if dialect is RESPONSES:
+        last = [e["response"] for e in events if e["type"] in ("response.completed", "response.incomplete")]
+        return [(r["incomplete_details"] or {}).get("reason", r["status"]) for r in last]
     return [e["done_reason"] for e in events if e["done"]]
 
 
@@ -106,7 +135,13 @@ GARBAGE = (
     b'"\\ud83d"',
     b"[" * 5000,
 )
-DEEP = b'{"max_tokens":9,"prompt":"","messages":[{"role":"user","content":' + b'{"a":' * 300 + b"1" + b"}" * 301 + b"]}"
+DEEP = (
+    b'{"max_tokens":9,"prompt":"","input":"hi","messages":[{"role":"user","content":'
+    + b'{"a":' * 300
+    + b"1"
+    + b"}" * 301
+    + b"]}"
+)
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
@@ -149,7 +184,10 @@ TOKENS = shaped(tokens=ODD, token_logprobs=ODD, top_logprobs=ODD, content=ODD) |
 CHOICE = shaped(index=INDEX, delta=DELTA, message=DELTA, text=ODD, logprobs=TOKENS, finish_reason=ODD, x_thoughts=ODD)
 CHUNKS = shaped(choices=st.lists(CHOICE, max_size=3), usage=ODD, created=ODD, id=ODD, guiju=ODD)
 KINDS = "message_start content_block_start content_block_delta content_block_stop message_delta message_stop error ping"
-PARTS = shaped(type=ODD, text=ODD, thinking=ODD, partial_json=ODD, citation=ODD, name=ODD, input=ODD)
+PARTS = shaped(
+    type=st.sampled_from("output_text refusal reasoning_text summary_text".split()) | ODD, refusal=ODD, logprobs=ODD,
+    text=ODD, thinking=ODD, partial_json=ODD, citation=ODD, name=ODD, input=ODD,
+)  # fmt: skip
 EVENTS = shaped(
     type=st.sampled_from(KINDS.split()) | ODD,
     index=INDEX,
@@ -158,8 +196,34 @@ EVENTS = shaped(
     message=ODD,
     usage=ODD,
 )
-BODIES = st.lists(ODD | CHUNKS | EVENTS, max_size=5).map(lambda bodies: b"".join(map(data, bodies)))
-ANSWERS = CHUNKS | shaped(content=st.lists(PARTS | ODD, max_size=3), usage=ODD, id=ODD, stop_reason=ODD)
+PLACE = {"output_index": INDEX, "content_index": INDEX, "summary_index": INDEX, "item_id": ODD}
+ITEMS = shaped(
+    type=st.sampled_from("message reasoning function_call shell_call odd".split()) | ODD,
+    id=ODD,
+    content=st.lists(PARTS | ODD, max_size=2) | ODD,
+    summary=st.lists(PARTS | ODD, max_size=2) | ODD,
+    arguments=ODD,
+    action=shaped(commands=ODD) | ODD,
+    **{"0": ODD},
+)
+STATES = shaped(
+    id=ODD, status=ODD, output=st.lists(ITEMS | ODD, max_size=3) | ODD, instructions=ODD, tools=ODD, usage=ODD,
+    error=ODD, output_text=ODD, guiju=ODD,
+)  # fmt: skip
+GROWING = "output_text refusal reasoning_text reasoning_summary_text function_call_arguments shell_call_command odd"
+RESPONSE_KINDS = [
+    *(f"response.{kind}.{when}" for kind in GROWING.split() for when in ("delta", "done")),
+    *(f"response.{kind}.{when}" for kind in ("output_item", "content_part", "reasoning_summary_part")
+      for when in ("added", "done")),
+    *(f"response.{kind}" for kind in ("created", "in_progress", "completed", "incomplete", "audio.delta")),
+    "response.output_text.annotation.added",
+]  # fmt: skip
+RESPONSE_EVENTS = shaped(
+    type=st.sampled_from(RESPONSE_KINDS), **PLACE, delta=ODD, text=ODD, refusal=ODD, arguments=ODD, logprobs=ODD,
+    item=ITEMS | ODD, part=PARTS | ODD, response=STATES | ODD, annotation=ODD, x_note=ODD,
+)  # fmt: skip
+BODIES = st.lists(ODD | CHUNKS | EVENTS | RESPONSE_EVENTS, max_size=6).map(lambda bodies: b"".join(map(data, bodies)))
+ANSWERS = CHUNKS | STATES | shaped(content=st.lists(PARTS | ODD, max_size=3), usage=ODD, id=ODD, stop_reason=ODD)
 NAMES = st.sampled_from(list(ALL))
 
 
@@ -210,6 +274,7 @@ def test_no_words_reach_an_upstream_that_were_not_read(name, content, more):
     body = {"max_tokens": 9, **(more if isinstance(more, dict) else {"tools": more})}
     body |= {"model": "m", "messages": [{"role": "user", "content": content}]}
     body.setdefault("prompt", content if isinstance(content, str) else "hi")
+    body["input"] = [{"role": "user", "content": content}, *(content if isinstance(content, list) else [])]
     try:
         ask = dialect.read(json.dumps(body).encode(), {})
         masked = {s.path: "[..]" for s in ask.segments if WORDS in s.text}
@@ -229,8 +294,9 @@ def test_a_body_that_is_no_object_is_refused(door, body):
 
 def test_a_key_that_stands_twice_says_one_thing_to_us_and_to_the_upstream(door):
     dialect, upstream = door
+    name = {COMPLETIONS: "prompt", RESPONSES: "input"}.get(dialect, "messages")
     one, two = (
-        f'"prompt":"{word}"' if dialect is COMPLETIONS else f'"messages":[{{"role":"user","content":"{word}"}}]'
+        f'"{name}":"{word}"' if dialect is COMPLETIONS else f'"{name}":[{{"role":"user","content":"{word}"}}]'
         for word in ("first", "second")
     )
     ask = dialect.read(f'{{"model":"m","max_tokens":9,{one},{two}}}'.encode(), {})
@@ -240,14 +306,14 @@ def test_a_key_that_stands_twice_says_one_thing_to_us_and_to_the_upstream(door):
 
 def test_the_upstream_gets_its_own_name_of_the_model_and_masked_texts(door):
     dialect, upstream = door
-    text = {"prompt": "call 13812345678"}
-    if dialect is not COMPLETIONS:
-        text = {"messages": [{"role": "user", "content": "call 13812345678"}]}
+    name = {COMPLETIONS: "prompt", RESPONSES: "input"}.get(dialect, "messages")
+    text = {name: "call 13812345678" if name == "prompt" else [{"role": "user", "content": "call 13812345678"}]}
     ask = dialect.read(json.dumps({"model": "m", "max_tokens": 9, **text}).encode(), {})
     [place] = [s.path for s in ask.segments]
     sent = json.loads(dialect.upstream_body(ask, model="up", dialect=upstream, masked={place: "call [phone]"}))
     assert sent["model"] == "up"
-    assert sent.get("prompt", sent.get("messages")) in ("call [phone]", [{"role": "user", "content": "call [phone]"}])
+    said = next(sent[name] for name in ("prompt", "input", "messages") if name in sent)
+    assert said in ("call [phone]", [{"role": "user", "content": "call [phone]"}])
     assert ask.body == {"model": "m", "max_tokens": 9, **text}
 
 
@@ -268,7 +334,7 @@ def test_a_stream_that_breaks_off_is_ended_by_us_with_its_own_reason(door):
     assert stream.finish == ""
     out += stream.stop(finish="stop", replacement="", details=LABEL)
     assert heard(dialect, out) == "begun "
-    assert finishes(dialect, out) == ["end_turn" if dialect is ANTHROPIC else "stop"]
+    assert finishes(dialect, out) == [{ANTHROPIC: "end_turn", RESPONSES: "completed"}.get(dialect, "stop")]
     assert ends(dialect, out) == 1
 
 
@@ -278,13 +344,15 @@ def test_a_stop_says_why_and_closes_what_is_open(door):
     out = carry(stream, BEGUN[upstream])
     out += stream.stop(finish="content_filter", replacement="以下内容不予提供", details={"action": "refuse"})
     assert heard(dialect, out) == "begun 以下内容不予提供"
-    assert finishes(dialect, out) == ["refusal" if dialect is ANTHROPIC else "content_filter"]
+    assert finishes(dialect, out) == [STOPPED.get(dialect, "content_filter")]
     assert ends(dialect, out) == 1
     assert stream.done
     assert list(stream.feed(ENDED[upstream])) == []
-    said = [e["guiju"] for e in upstream_text.events(out) if "guiju" in e]
-    assert {"action": "refuse"} in said
-    for event in upstream_text.events(out):  # whose words these are can be told from the event that brings them
+    events = upstream_text.events(out)
+    assert {"action": "refuse"} in [e.get("guiju") or e.get("response", {}).get("guiju") for e in events]
+    for event in events:  # whose words these are can be told from the event that brings them
+        if dialect is RESPONSES:
+            event.pop("response", None)  # it says all of them again
         text = json.dumps(event, ensure_ascii=False)
         assert ("以下内容不予提供" in text) <= (event.get("guiju") == {"action": "refuse"})
         assert ("begun" in text) <= (event.get("guiju") != {"action": "refuse"})
@@ -295,17 +363,17 @@ def test_a_failure_in_mid_stream_is_the_dialects_own_error(door):
     stream = machine(dialect, upstream=upstream)
     out = carry(stream, BEGUN[upstream])
     out = stream.fault(UpstreamTimeout(upstream="v", seconds=30), exchange="ex_1", language="en")
-    told = upstream_text.events(out)[0]
+    told = upstream_text.events(out)[-1]
     error = told if isinstance(told["error"], str) else told["error"]
     assert (error["code"], error["exchange"]) == ("upstream_timeout", "ex_1")
-    assert out.startswith(b"event: error\n") is (dialect is ANTHROPIC)
+    assert (b"event: error\n" in out) is (dialect in (ANTHROPIC, RESPONSES))
     assert out.endswith(DONE) is (dialect in CHOICES)
     assert stream.done
 
 
 def test_a_refusal_is_a_whole_answer_of_one_text(same):
     dialect, _ = same
-    ask = dialect.read(b'{"model":"m","max_tokens":9,"prompt":"x","messages":[{"role":"user","content":"x"}]}', {})
+    ask = asked(dialect, stream=False)
     body = dialect.refusal(ask, exchange="ex_1", created=7, text="不", finish="content_filter", label=LABEL)
     answer = json.loads(body)
     assert answer["guiju"] == LABEL
@@ -313,7 +381,7 @@ def test_a_refusal_is_a_whole_answer_of_one_text(same):
     assert "ex_1" in answer["id"]
     read_again = dialect.read_answer(body, ask, dialect=OWN[dialect], allow_opaque=False)
     assert [s.text for s in read_again.segments if s.path[-1] in ("content", "text")] == ["不"]
-    assert read_again.finish == ("content_filter" if dialect is not ANTHROPIC else "refusal")
+    assert read_again.finish == STOPPED.get(dialect, "content_filter")
 
 
 def test_a_refusal_is_a_whole_stream_of_one_text(same):
@@ -332,16 +400,15 @@ CUTS = st.lists(st.integers(0, 6000), max_size=6)
 @settings(max_examples=150)
 def test_what_is_released_is_what_was_said_however_it_is_cut_and_held(name, rng, cuts, hold):
     dialect, upstream = DOORS[name]
-    if upstream == "anthropic":
-        said = upstream_text.anthropic(rng, [])
-    elif upstream == "openai_completions":
+    if upstream == "openai_completions":
         said = upstream_text.completions(rng, [], choices=2)
+    elif upstream != "openai":
+        said = upstream_text.SPEECH[dialect.upstream_path(upstream)](rng, [])
     else:
-        said = upstream_text.openai(
-            rng, [], choices=1 if dialect is ANTHROPIC else 2, interleaved=dialect is not ANTHROPIC
-        )
+        single = dialect in (ANTHROPIC, RESPONSES)
+        said = upstream_text.openai(rng, [], choices=1 if single else 2, interleaved=not single)
     out = carry(machine(dialect, upstream=upstream), said.raw, cuts, hold=hold)
-    if name == "translated":
+    if name in ("translated", "responses translated"):
         told = "".join(text for channel, text in said.joined.items() if not channel.endswith("x_thoughts"))
         assert sorted(heard(dialect, out)) == sorted(told)
     elif name == "completions translated":

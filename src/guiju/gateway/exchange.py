@@ -458,6 +458,7 @@ MEDIA = {
     "video": Said("video", "视频"),
     "file": Said("file", "文件"),
     "tokens": Said("token numbers", "词元编号"),
+    "reference": Said("content kept by the model's server", "存于模型服务的内容"),
 }
 """Kinds of media, for people."""
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}

@@ -17,17 +17,19 @@ import msgspec
 from guiju.types import Action, Judged, Media, Path
 
 _STEPS = frozenset(
-    "annotations arguments audio choices citations cited_text content data default delta description detail document "
-    "document_title enum error event examples file file_data filename function function_call id image_url input "
-    "input_audio input_schema instructions items json_schema logprobs message message_delta message_start messages "
-    "metadata model name parameters partial_json prediction prompt properties reasoning reasoning_content refusal "
-    "required response_format role safety_identifier schema source stop stop_sequences suffix system text thinking "
-    "title token tool_calls tool_choice tool_result tool_use tools top_logprobs transcript type url url_citation user x "
-    "content_block_start content_block_delta images format options response thinking tool_name *".split()
+    "action annotation annotations arguments audio choices citations cited_text code command commands container content "
+    "content_block_delta content_block_start conversation data default delta description detail diff document "
+    "document_title encrypted_content enum error event examples file file_data file_url filename format function "
+    "function_call id image_url images input input_audio input_schema instructions item items json_schema logprobs logs "
+    "message message_delta message_start messages metadata model name options output outputs parameters part partial_json "
+    "prediction previous_response_id prompt properties queries query reasoning reasoning_content refusal required "
+    "response response_format result results role safety_identifier schema source stderr stdout stop stop_sequences "
+    "suffix summary system text thinking title token tool_calls tool_choice tool_name tool_result tool_use tools "
+    "top_logprobs transcript type url url_citation user variables vector_store_ids x *".split()
 )
 _FINISHES = frozenset(
     "stop length content_filter tool_calls function_call end_turn max_tokens stop_sequence tool_use pause_turn "
-    "refusal".split()
+    "refusal completed incomplete max_output_tokens max_messages".split()
 )
 _ROLES = frozenset("system developer user assistant tool function".split())
 

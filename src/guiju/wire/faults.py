@@ -23,18 +23,18 @@ _ANTHROPIC_TYPES = {
 
 def openai(error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None) -> bytes:
     """`{"error": {message, type, param, code, exchange}}`."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": error.sentence(language),
-                "type": _OPENAI_TYPES.get(error.status, "server_error" if error.status >= 500 else _OPENAI_TYPES[400]),
-                "param": error.data.get("field"),
-                "code": error.code,
-                "exchange": exchange,
-                **(details or {}),
-            }
-        }
-    )
+    return msgspec.json.encode({"error": openai_error(error, exchange=exchange, language=language) | (details or {})})
+
+
+def openai_error(error: GuijuError, *, exchange: str, language: str) -> dict[str, object]:
+    """The object in it."""
+    return {
+        "message": error.sentence(language),
+        "type": _OPENAI_TYPES.get(error.status, "server_error" if error.status >= 500 else _OPENAI_TYPES[400]),
+        "param": error.data.get("field"),
+        "code": error.code,
+        "exchange": exchange,
+    }
 
 
 def anthropic(error: GuijuError, *, exchange: str, language: str, details: dict[str, object] | None = None) -> bytes:
@@ -65,10 +65,10 @@ def ollama(error: GuijuError, *, exchange: str, language: str, details: dict[str
 _KINDS = frozenset(
     (
         "api_error", "authentication_error", "billing_error", "content_filter", "context_length_exceeded",
-        "insufficient_quota", "internal_server_error", "invalid_api_key", "invalid_request_error", "model_not_found",
-        "not_found_error", "overloaded_error", "permission_error", "rate_limit_error", "rate_limit_exceeded",
-        "request_too_large", "server_error", "service_unavailable", "timeout_error", "unsupported_parameter",
-        "unsupported_value",
+        "insufficient_quota", "internal_server_error", "invalid_api_key", "invalid_image", "invalid_prompt",
+        "invalid_request_error", "model_not_found", "not_found_error", "overloaded_error", "permission_error",
+        "rate_limit_error", "rate_limit_exceeded", "request_too_large", "server_error", "service_unavailable",
+        "timeout_error", "unsupported_parameter", "unsupported_value", "vector_store_timeout",
     )
 )  # fmt: skip
 

@@ -50,16 +50,40 @@ KEYS = frozenset(
     # Ollama's
     "context f16_kv images keep_alive logits_all low_vram main_gpu mirostat mirostat_eta mirostat_tau num_batch num_ctx "
     "num_gpu num_keep num_predict num_thread numa options penalize_newline raw repeat_last_n repeat_penalty suffix "
-    "template tfs_z think tool_name typical_p use_mlock use_mmap vocab_only".split()
+    "template tfs_z think tool_name typical_p use_mlock use_mmap vocab_only "
+    # those of OpenAI's responses
+    "acknowledged_safety_checks action actions allowed_domains allowed_tools annotation annotation_index "
+    "approval_request_id approve authorization background cache_write_tokens call_id caller caller_id command "
+    "command_index commands completed_at container_id content_index conversation created_at created_by diff environment "
+    "execution exit_code file_ids file_url filters image_gen include incomplete_details input_tokens_details instructions "
+    "item item_id keys logs max_num_results max_output_length max_output_tokens max_tool_calls moderation namespace "
+    "num_requests operation outcome output_index output_schema output_tokens_details outputs param part partial_image_b64 "
+    "partial_image_index path pending_safety_checks phase previous_response_id prompt_cache_retention quality queries "
+    "query ranking_options reason require_approval response result results revised_prompt score search_context_size "
+    "sequence_number server_label server_url size sources status stderr stdout summary_index timeout_ms tool_usage "
+    "truncation user_location variables vector_store_ids version web_search".split()
 )
 """Keys of objects that are a dialect's own words: no text. All others are."""
 WORDS = frozenset(
-    "api_error assistant auto chat.completion chat.completion.chunk citations_delta content_block_delta "
-    "content_block_start content_block_stop content_filter custom default embedding end_turn error flex function "
-    "function_call "
-    "input_json_delta length list max_tokens message message_delta message_start message_stop model_context_window_exceeded "
-    "pause_turn ping priority redacted_thinking refusal scale server_tool_use signature_delta standard stop stop_sequence "
-    "text text_completion text_delta thinking thinking_delta tool_calls tool_use url_citation web_search_tool_result".split()
+    "api_error assistant auto chat.completion chat.completion.chunk citations_delta code_interpreter_call completed "
+    "computer_call computer_call_output content_block_delta content_block_start content_block_stop content_filter custom "
+    "custom_tool_call custom_tool_call_output default developer disabled embedding end_turn error failed file_citation "
+    "file_search_call flex function function_call function_call_output image_generation_call in_progress incomplete "
+    "input_file input_image input_json_delta input_text json_object json_schema length list max_output_tokens max_tokens "
+    "mcp_call mcp_list_tools message message_delta message_start message_stop model_context_window_exceeded none "
+    "output_text pause_turn ping priority reasoning reasoning_text redacted_thinking refusal required response "
+    "response.code_interpreter_call_code.delta response.code_interpreter_call_code.done response.completed "
+    "response.content_part.added response.content_part.done response.created response.custom_tool_call_input.delta "
+    "response.custom_tool_call_input.done response.failed response.function_call_arguments.delta "
+    "response.function_call_arguments.done response.in_progress response.incomplete response.mcp_call_arguments.delta "
+    "response.mcp_call_arguments.done response.output_item.added response.output_item.done "
+    "response.output_text.annotation.added response.output_text.delta response.output_text.done response.queued "
+    "response.reasoning_summary_part.added response.reasoning_summary_part.done response.reasoning_summary_text.delta "
+    "response.reasoning_summary_text.done response.reasoning_text.delta response.reasoning_text.done "
+    "response.refusal.delta response.refusal.done response.shell_call_command.added response.shell_call_command.delta "
+    "response.shell_call_command.done scale searching server_tool_use shell_call signature_delta standard stop "
+    "stop_sequence summary_text system text text_completion text_delta thinking thinking_delta tool_calls tool_use "
+    "url_citation user web_search_call web_search_tool_result".split()
 )
 """What the dialects themselves say in listed places: no text there."""
 _SURROGATE = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -454,3 +455,31 @@ def test_what_waits_of_an_unknown_text_leaves_without_an_identifier_that_did_not
     found, _ = served(*events.begun(), odd)
     assert "".join(e.get("of", "") for e in found) == "or 138"
     assert upstream_text.SECRETS["api_key"] not in json.dumps(found)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_events_that_are_missing_doubled_or_out_of_order_make_a_response_all_the_same(seed: int):
+    rng = random.Random(seed)
+    happened = upstream_text.events(upstream_text.responses(rng, ["term"] if seed % 3 == 0 else ["mobile"]).raw)
+    for _ in range(rng.randint(1, 4)):
+        at, to = rng.randrange(len(happened)), rng.randrange(len(happened))
+        moved = happened.pop(at)
+        happened[to:to] = [[], [moved], [moved, json.loads(json.dumps(moved))]][rng.randrange(3)]
+    label, out = dict(LABEL), b""
+    answer = responses()
+    relay = gateway.Relay(
+        answer, gateway.gate_maker(reviewer(), language="zh"), place="end", language="zh", notices=True, label=label
+    )
+    try:
+        for piece in upstream_text.chunked(rng, events.written(happened)):
+            out += b"".join(relay.feed(piece))
+        out += b"".join(relay.close()) + relay.flush()
+        if not answer.done:
+            out += answer.stop(finish="stop", replacement="", details=LABEL)
+    except gateway.Stopped as stop:
+        out += stop.out + answer.stop(finish="content_filter", replacement="不予提供", details=LABEL)
+    found = upstream_text.events(out)
+    assert [e["sequence_number"] for e in found] == list(range(len(found)))
+    ends = [n for n, e in enumerate(found) if e["type"] in ("response.completed", "response.incomplete")]
+    assert (found[0]["type"], ends) == ("response.created", [len(found) - 1])
+    assert len({e["response"]["id"] for e in found if "response" in e}) == 1

@@ -367,7 +367,9 @@ class ResponsesStream:
                 holder["logprobs"] = self._writer.probable.get(channel, [])
         if event.kind in _STATES:
             body["response"] |= event.echo
-            if isinstance(name := body["response"].get("id"), str):
+            if "id" in self._writer.head:  # the SDK takes no other
+                body["response"]["id"] = self._writer.head["id"]
+            elif isinstance(name := body["response"].get("id"), str):
                 self._writer.name = name
             if event.final:
                 return out + self._last(event)

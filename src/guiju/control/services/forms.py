@@ -84,7 +84,7 @@ class AppForm(_Named):
         labels = {
             "name": _("Name"), "service": _("Service"),
             "observe": _("Observe only: record, but release everything"),
-            "allow_media": _("Admit images and files, recorded as unreviewed"),
+            "allow_media": _("Admit images, files and what the model’s server keeps, recorded as unreviewed"),
             "allow_opaque": _("Pass what can’t be read: encrypted strings (signatures), prompts of token numbers"),
             "allowed_models": _("Models, parted by spaces (empty: all)"),
         }  # fmt: skip

@@ -45,7 +45,7 @@ docs: dev ## write docs/reference/ anew from the code
 	$(BIN)/python scripts/generate_reference.py
 
 soak: dev ## the long forms of the tests: a million chunkings, a hundred kills
-	$(BIN)/python -m pytest --soak -m soak $(ARGS)
+	$(BIN)/python -m pytest --soak -m soak -n auto $(ARGS)
 
 bench: dev ## the gateway beside nginx, same machine, same run
 	$(BIN)/python -m bench $(ARGS)

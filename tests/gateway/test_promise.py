@@ -192,14 +192,14 @@ def many(seed: int, rounds: int, door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_nothing_hidden_leaves_and_the_rest_is_untouched(seed: int, door: str):
     many(seed, 500, door)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("seed", range(1000, 1100))
+@pytest.mark.parametrize("seed", range(1000, 1026))
 def test_a_million_chunkings(seed: int, door: str):
     many(seed, 5000, door)
 

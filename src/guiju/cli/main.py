@@ -20,7 +20,7 @@ OK, FOUND, USAGE, UNFIT, INTERRUPTED = 0, 1, 2, 3, 130
 
 EXIT_CODES = {
     OK: "done",
-    FOUND: "done, and what was looked for was found (a refused text with --fail-on, a ledger that doesn't verify)",
+    FOUND: "done, and what was looked for was found (a refused text with --fail-on, a ledger that doesn't verify, a fault)",
     USAGE: "the command line or a file given to it is wrong; the message says where",
     UNFIT: "this machine, folder or setting isn't fit, or Guiju can't do its work; the message says what to do",
     INTERRUPTED: "interrupted by Ctrl-C (`guiju up` ends with 0: that is how it is stopped)",
@@ -75,6 +75,14 @@ COMMANDS: tuple[Command, ...] = (
         "ledger",
         "guiju.cli.ledger",
         Said("Prove that no record was changed, dropped, reordered or inserted", "证明记录未被改动、删除、调换或插入"),
+    ),
+    Command(
+        "doctor",
+        "guiju.cli.doctor",
+        Said(
+            "Say what is wrong here and what to do about it; changes nothing",
+            "检查本机安装有何问题、如何处理；不做任何改动",
+        ),
     ),
     Command(
         "explain", "guiju.cli.explain", Said("Say why an exchange was decided as it was", "说明一次交互为何如此处置")

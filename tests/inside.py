@@ -120,7 +120,8 @@ class Inside:
         pools = {u.name: pool_of(u, settings, keyring) for u in upstreams}
         self.gateway.swap(Compiled(snapshot, {"default": reviewer}, pools))
         self.control = pool_of(upstreams[0], settings, keyring)
-        self.server = server = Server(App(self.gateway, self.control), self._limits)
+        self.app = App(self.gateway, self.control)
+        self.server = server = Server(self.app, self._limits)
         self.port = await server.listen("127.0.0.1", 0)
         ready.set()
         await self._stop.wait()
@@ -167,6 +168,7 @@ class Inside:
     def sweep(self) -> None:
         """What the worker does once a second."""
         self.call(self.server.sweep)
+        self.call(self.app.sweep)
 
     # --- a client --------------------------------------------------------------------------------
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -41,6 +44,22 @@ def test_a_browser_gets_a_page_in_its_language(inside: Inside, language: str, cu
     assert f"retry-after: {away.AGAIN}".encode() in head
     for sentence in SAID[language]:
         assert sentence in body_of(answer).decode()
+
+
+def test_a_control_that_hangs_is_away_too(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        running.says = [5.0]
+        running.control.first_byte_timeout = 0.2
+        answers: list[bytes] = []
+        asked = request("/console/", b"", BROWSER, method="GET")
+        client = threading.Thread(target=lambda: answers.append(running.send(asked, wait=10)))
+        client.start()
+        until = time.monotonic() + 4
+        while client.is_alive() and time.monotonic() < until:
+            time.sleep(0.1)
+            running.sweep()
+        client.join(0)
+        assert [status_of(answer) for answer in answers] == [503]
 
 
 @pytest.mark.parametrize("accept", ["accept: */*", "accept: application/json", "x-none: 1"])

@@ -124,6 +124,10 @@ class App:
         else:
             await self._control_page(call)
 
+    def sweep(self) -> None:
+        """Called about once a second: give up what control has left without an answer for too long, polls and pages."""
+        self._control.sweep()
+
     def save_counts(self) -> None:
         """This worker's counts, where every worker of the node finds them."""
         gateway = self._gateway

@@ -38,8 +38,8 @@ def control_pool(config: Config) -> Pool:
         socket="" if url else str(control_socket(config)),
         headers={},
         connect_timeout=2.0,
-        first_byte_timeout=600.0,
-        idle_timeout=600.0,
+        first_byte_timeout=120.0,
+        idle_timeout=120.0,
         max_connections=1024,
     )
 

@@ -113,13 +113,15 @@ async def _tell(journal: Journal, note: entries.Note) -> None:
 
 
 async def _watch(gateway: Gateway, app: App, server: Server) -> None:
-    """Once a second: late upstreams and clients, free disk, counts on disk; once a minute: rejections without a key."""
+    """Once a second: late upstreams, clients and control, free disk, counts on disk; once a minute: rejections without a
+    key."""
     disk, seconds, low = RealDisk(), 0, False
     while True:
         compiled = gateway._compiled
         for pool in compiled.pools.values() if compiled else ():
             pool.sweep()
         server.sweep()
+        app.sweep()
         try:
             gateway.disk_free = disk.free(gateway.config.home)
             was_low, low = low, gateway.disk_free < gateway.config["disk.warn_bytes"]

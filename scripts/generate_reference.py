@@ -48,7 +48,14 @@ def code(text: object) -> str:
 def settings() -> str:
     """Every setting, from `config.SETTINGS`."""
     rows = [
-        (code(s.name), code(s.variable), s.type.__name__, code(s.default), s.unit, s.help + ".")
+        (
+            code(s.name),
+            code(s.variable),
+            s.type.__name__,
+            code("" if s.default == () else s.default),
+            s.unit,
+            s.help + ".",
+        )
         for s in config.SETTINGS
     ]
     retired = (

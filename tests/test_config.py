@@ -26,12 +26,25 @@ def test_the_environment_wins_over_the_file(tmp_path: Path):
         ("GUIJU_WORKERS", "-1", "write 1 or more"),
         ("GUIJU_GATEWAY_DRAIN_SECONDS", "soon", "write a number"),
         ("GUIJU_CONSOLE_TWO_PERSONS", "perhaps", "write true or false"),
+        ("GUIJU_GATEWAY_TRUSTED_PROXIES", "10.0.0.1/8", r"write networks like 10\.0\.0\.0/8"),
     ],
 )
 def test_a_wrong_value_says_what_to_write(tmp_path: Path, variable: str, value: str, told: str):
     with pytest.raises(SettingError, match=told) as caught:
         load({"GUIJU_HOME": str(tmp_path), variable: value})
     assert f"'{value}' (from {variable})" in str(caught.value)
+
+
+def test_networks_are_a_list_or_stand_between_commas(tmp_path: Path):
+    (tmp_path / "guiju.toml").write_text('[gateway]\ntrusted_proxies = ["10.0.0.0/8", "::1"]\n')
+    read = load({"GUIJU_HOME": str(tmp_path)})["gateway.trusted_proxies"]
+    assert list(map(str, read)) == ["10.0.0.0/8", "::1/128"]
+    told = load({"GUIJU_HOME": str(tmp_path), "GUIJU_GATEWAY_TRUSTED_PROXIES": "10.0.0.0/8, ::1"})
+    assert told["gateway.trusted_proxies"] == read
+
+
+def test_a_certificate_makes_the_address_one_of_https(tmp_path: Path):
+    assert load({"GUIJU_HOME": str(tmp_path), "GUIJU_GATEWAY_TLS_CERT": "x"}).base_url == "https://localhost:8787"
 
 
 @pytest.mark.parametrize("data", [b"port", b"prot = 3\n", b"\xff\xfe"])

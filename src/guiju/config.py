@@ -8,6 +8,7 @@ CLI help and docs/reference/settings.md are made from this table.
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -50,6 +51,19 @@ def at_least_one(text: str) -> int:
     return number
 
 
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+def networks(text: str) -> Networks:
+    """Networks and single addresses, between commas: `10.0.0.0/8, ::1`. Raises: ValueError."""
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(
+            Said("write networks like 10.0.0.0/8, ::1", "请填写网段，例如 10.0.0.0/8, ::1（主机位须为 0）")
+        ) from None
+
+
 WRITE: dict[Callable[[str], Any], Said] = {
     int: Said("write a whole number", "请填写整数"),
     float: Said("write a number", "请填写数字"),
@@ -65,8 +79,9 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         Said(
-            "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one",
-            "用户访问规矩所用的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址",
+            "Where people reach Guiju; empty is http://localhost:<port>, or the address where `host` names one (https: where "
+            "gateway.tls_cert is set)",
+            "用户访问规矩所用的地址；留空为 http://localhost:<端口>，或 `host` 所指的地址（设了 gateway.tls_cert 则为 https）",
         ),
     ),
     Setting("node", str, "node1", "name", Said("Name of this machine in the journal", "本机在日志中的名称")),
@@ -176,6 +191,53 @@ SETTINGS: tuple[Setting, ...] = (
         "seconds",
         Said(
             "How long running streams may finish when the service stops", "服务停止时，留给进行中的流式回答的收尾时间"
+        ),
+    ),
+    Setting(
+        "gateway.trusted_proxies",
+        networks,
+        (),
+        "networks",
+        Said(
+            "Networks of your own proxies, between commas: only they are believed in x-forwarded-for and x-forwarded-proto",
+            "自有反向代理所在的网段，以逗号分隔：只采信来自这些网段的 x-forwarded-for 与 x-forwarded-proto",
+        ),
+    ),
+    Setting(
+        "gateway.proxy_protocol",
+        boolean,
+        False,
+        "",
+        Said(
+            "Whether each connection from gateway.trusted_proxies begins with a PROXY header (version 1 or 2)",
+            "来自 gateway.trusted_proxies 的连接是否都以 PROXY 协议头（v1 或 v2）开始",
+        ),
+    ),
+    Setting(
+        "gateway.tls_cert",
+        str,
+        "",
+        "path",
+        Said(
+            "Certificate chain (PEM) with which the gateway speaks TLS itself, read anew on SIGHUP; empty is plain HTTP",
+            "网关自行提供 TLS 所用的证书链（PEM），收到 SIGHUP 时重新读取；留空为明文 HTTP",
+        ),
+    ),
+    Setting(
+        "gateway.tls_key",
+        str,
+        "",
+        "path",
+        Said("Its private key (PEM); empty is the same file", "该证书的私钥（PEM）；留空则与证书同一文件"),
+    ),
+    Setting(
+        "gateway.tls_client_ca",
+        str,
+        "",
+        "path",
+        Said(
+            "Certificates (PEM) of those who sign clients: whoever has none from them is not let in; empty asks no client",
+            "签发客户端证书的 CA（PEM）：没有其所签证书的客户端不能连接；留空则不要求客户端证书",
         ),
     ),
     Setting(
@@ -292,7 +354,8 @@ class Config:
             host = "localhost"  # passkeys need a name
         elif ":" in host:
             host = f"[{host}]"
-        return str(self["base_url"] or f"http://{host}:{self['port']}").rstrip("/")
+        scheme = "https" if self["gateway.tls_cert"] else "http"
+        return str(self["base_url"] or f"{scheme}://{host}:{self['port']}").rstrip("/")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Config:
@@ -359,7 +422,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
         if isinstance(value, dict):
             flat += _flatten(value, f"{prefix}{key}.")
         else:
-            flat.append((prefix + key, value))
+            flat.append((prefix + key, ", ".join(map(str, value)) if isinstance(value, list) else value))
     return flat
 
 

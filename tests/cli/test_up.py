@@ -8,18 +8,21 @@ import json
 import os
 import shlex
 import socket
+import ssl
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from guiju import snapshot as snapshots
 from guiju.cli import up, welcome
 from guiju.cli.main import UNFIT, USAGE
 from guiju.cli.supervisor import Child
-from guiju.config import EMBEDDED_URL, Config
+from guiju.config import EMBEDDED_URL, Config, networks
 from guiju.errors import BadRequest
+from guiju.gateway.proxy_protocol import LOCAL
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -133,6 +136,37 @@ def test_it_waits_for_the_word_ready(config: Config):
         assert [up.answers_ready(config), up.answers_ready(config)] == [False, True]
         thread.join()
     assert up.answers_ready(config) is False
+
+
+@pytest.mark.parametrize("header", [b"", LOCAL])
+def test_it_passes_what_stands_before_the_gateway(config: Config, tmp_path: Path, header: bytes):
+    cert, key = Authority(tmp_path).sign("front")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            client = listening.accept()[0]
+            assert client.recv(len(header)) == header
+            with context.wrap_socket(client, server_side=True) as spoken:
+                spoken.recv(1000)
+                spoken.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        front = config.with_values(
+            port=listening.getsockname()[1],
+            gateway__tls_cert=str(cert),
+            gateway__proxy_protocol=bool(header),
+            gateway__trusted_proxies=networks("127.0.0.0/8"),
+        )
+        assert up.answers_ready(front)
+
+
+def test_a_gateway_that_asks_clients_for_certificates_is_ready_when_it_listens(config: Config):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        front = config.with_values(port=listening.getsockname()[1], gateway__tls_cert="x", gateway__tls_client_ca="y")
+        assert up.answers_ready(front)
+    assert not up.answers_ready(front)
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh_CN.UTF-8", "一次性"), ("en_US.UTF-8", "works once")])

@@ -468,3 +468,33 @@ def test_an_event_beyond_all_measure_fails_its_stream(tmp_path: Path):
         assert b"begun" in said
         assert "100000" in events(body_of(said))[-1]["error"]["message"]
         assert running.closed().outcome == "upstream_error"
+
+
+# --- who asks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "sent", "told"),
+    [
+        ("", ["x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https"], {"x-forwarded-for": "127.0.0.1"}),
+        ('base_url = "https://g.example"', [], {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https"}),
+        (
+            '[gateway]\ntrusted_proxies = ["127.0.0.0/8", "10.0.0.0/8"]',
+            ["x-forwarded-for: 127.0.0.1", "x-forwarded-for: 203.0.113.9, 10.1.1.1", "x-forwarded-proto: https"],
+            {"x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https"},
+        ),
+        (
+            'base_url = "https://g.example"\n[gateway]\ntrusted_proxies = "127.0.0.0/8"',
+            ["x-forwarded-proto: http"],
+            {"x-forwarded-for": "127.0.0.1"},
+        ),
+    ],
+)
+def test_control_is_told_the_client_that_a_trusted_proxy_names(tmp_path: Path, file: str, sent: list, told: dict):
+    (tmp_path / "guiju.toml").write_text(file)
+    with Inside(tmp_path) as running:
+        running.says = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]
+        assert status_of(running.send(request("/console/", b"", *sent, method="GET"))) == 200
+        head = running.asked[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+        fields = [tuple(line.split(": ", 1)) for line in head if line.lower().startswith("x-forwarded-")]
+        assert (len(fields), dict(fields)) == (len(told), told)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import resource
-from contextlib import suppress
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from guiju.config import Config
 from guiju.errors import JournalUnavailable
 from guiju.gateway import worker
@@ -88,3 +98,47 @@ def test_no_more_clients_are_taken_than_there_are_files_for(monkeypatch, caplog)
     assert worker.room(10_000) == (4096 - 200) // 2
     assert "limit of open files" in caplog.text
     assert worker.room(100) == 100
+
+
+@contextmanager
+def a_worker(home: Path, **settings: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A gateway worker as its own process, without control; and its port."""
+    told = {"GUIJU_HOME": str(home)} | {f"GUIJU_GATEWAY_{n.upper()}": str(value) for n, value in settings.items()}
+    command = [sys.executable, "-m", "guiju.cli.main", "gateway", "--port", "0", "--json"]
+    with subprocess.Popen(
+        command, env=os.environ | told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process, json.loads(process.stdout.readline() or '{"port": 0}')["port"]
+        finally:
+            process.terminate()
+
+
+def test_a_hangup_reads_the_certificate_anew(tmp_path: Path):
+    authority = Authority(tmp_path)
+    cert, key = authority.sign("front")
+    with a_worker(tmp_path / "home", tls_cert=cert, tls_key=key) as (process, port):
+        first = ssl.get_server_certificate(("127.0.0.1", port))
+        assert first.strip() == cert.read_text().strip()
+        authority.sign("front")
+        assert ssl.get_server_certificate(("127.0.0.1", port)) == first
+        process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 5
+        while (now := ssl.get_server_certificate(("127.0.0.1", port))) == first and time.monotonic() < until:
+            time.sleep(0.05)
+        assert now.strip() == cert.read_text().strip()
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_hangup_ends_no_worker_that_has_no_certificate(tmp_path: Path):
+    with a_worker(tmp_path) as (process, _):
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+
+
+def test_a_certificate_that_cannot_be_used_stops_the_start_with_a_sentence(tmp_path: Path):
+    with a_worker(tmp_path, tls_cert="/nowhere/cert.pem") as (process, _):
+        assert process.wait(20) == 3
+        assert "gateway.tls_cert: /nowhere/cert.pem: No such file or directory" in process.stderr.read()

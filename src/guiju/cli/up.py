@@ -17,6 +17,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ from guiju.cli.words import say
 from guiju.config import EMBEDDED_URL, EVERYWHERE, Config, control_socket, load, local_socket
 from guiju.demo.server import weights
 from guiju.errors import BadRequest, Said
+from guiju.gateway import proxy_protocol
+from guiju.gateway.forwarded import trusted
 
 GATEWAY = "gateway-{}"
 """Name of a worker, for its log."""
@@ -272,13 +275,21 @@ def accepts(path: Path) -> bool:
 
 
 def answers_ready(config: Config) -> bool:
-    """Whether the gateway says that it serves (`GET /readyz`)."""
+    """Whether the gateway says that it serves (`GET /readyz`); where it asks clients for certificates, that it listens."""
     host = config["host"]
     if host in EVERYWHERE:
         host = "::1" if ":" in host else "127.0.0.1"
     connection = http.client.HTTPConnection(host, config["port"], timeout=1.0)
     with closing(connection):
         try:
+            connection.connect()
+            if config["gateway.tls_client_ca"]:
+                return True
+            own = connection.sock.getsockname()[0]
+            if config["gateway.proxy_protocol"] and trusted(own, config["gateway.trusted_proxies"]):
+                connection.sock.sendall(proxy_protocol.LOCAL)
+            if config["gateway.tls_cert"]:  # our own process, whatever name its certificate is for
+                connection.sock = ssl._create_unverified_context().wrap_socket(connection.sock)  # noqa: S323
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):

@@ -11,7 +11,7 @@ import msgspec
 
 from guiju import clock, plugins
 from guiju.errors import GuijuError, OurError, UnknownModel, UnknownPath, UpstreamError, WrongMethod
-from guiju.gateway import admission, away, ids, telemetry
+from guiju.gateway import admission, away, forwarded, ids, telemetry
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.state import Gateway
@@ -212,8 +212,11 @@ class App:
         """Control's answer. Raises: UpstreamError, before any byte of it."""
         headers = {k: v for k, v in call.headers.items() if k not in _HOP}
         headers["host"] = call.headers.get("host", "localhost")
-        headers["x-forwarded-for"] = call.peer
-        if self._gateway.config.base_url.startswith("https:"):
+        config = self._gateway.config
+        proxies, told = config["gateway.trusted_proxies"], call.headers.get
+        headers["x-forwarded-for"] = forwarded.client_of(call.peer, told("x-forwarded-for", ""), proxies)
+        scheme = forwarded.scheme_of(call.peer, told("x-forwarded-proto", ""), proxies)
+        if (scheme or ("https" if call.tls else config.base_url.partition(":")[0])) == "https":
             headers["x-forwarded-proto"] = "https"
         target = call.path + (f"?{call.query}" if call.query else "")
         reply = await self._control.request(call.method, target, call.body, headers)

@@ -17,6 +17,7 @@ from http import HTTPStatus
 import httptools
 
 from guiju.errors import BadRequest, BodyTooLarge, GuijuError, HeadTooLarge, Said
+from guiju.gateway.entrance import Entrance
 from guiju.gateway.tasks import spawn
 
 _log = logging.getLogger("guiju.gateway")
@@ -81,8 +82,13 @@ class Call:
 
     @property
     def peer(self) -> str:
-        """The client's address."""
+        """The address at the other end, or the one that a PROXY header named."""
         return self._connection.peer
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is TLS here."""
+        return self._connection.tls
 
     def answer(
         self, status: int, body: bytes, headers: list[tuple[str, str]], content_type: str = "application/json"
@@ -142,7 +148,8 @@ class Call:
 class Connection(asyncio.Protocol):
     """One client connection. Requests are answered one after the other, in the order in which they came."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, peer: str = "") -> None:
+        """`peer`: the client's address where it isn't the one at the other end."""
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -171,8 +178,8 @@ class Connection(asyncio.Protocol):
         self._taken = self._since
         """When it was last seen to take some, or had none to take."""
         self.full: asyncio.Future[None] | None = None
-        self.lost = False
-        self.peer = ""
+        self.lost = self.tls = False
+        self.peer = peer
 
     def late(self, now: float) -> None:
         """Close a connection that has waited too long: who sends a byte now and then, or takes nothing of its answer, must not
@@ -191,7 +198,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self.peer:
+            self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self.tls = transport.get_extra_info("sslcontext") is not None
         if not self._server.admit(self):
             self._over = True
             self._say(503, b"too many connections")
@@ -371,7 +380,8 @@ class Connection(asyncio.Protocol):
         if not call.keep_alive or self._server.closing:
             self._waiting.clear()
             if self._call is not None and self._transport is not None:  # its body is still coming
-                self._transport.write_eof()
+                if self._transport.can_write_eof():  # TLS can't
+                    self._transport.write_eof()
                 self._loop.call_later(_LINGER, self.close)
             else:
                 self.close()
@@ -405,17 +415,23 @@ class Server:
         self.handler, self.limits = handler, limits
         self.connections: set[Connection] = set()
         self.closing = False
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Entrance] = []
+
+    def _has_room(self, coming: int = 0) -> bool:
+        return len(self.connections) + coming < self.limits.connections
 
     def admit(self, connection: Connection) -> bool:
         """Count a connection; False where there are too many."""
-        if len(self.connections) >= self.limits.connections:
+        if not self._has_room():
             return False
         self.connections.add(connection)
         return True
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, entrance: Entrance | None = None) -> int:
         """Listen; several workers share a port. Returns the port. Raises: OSError."""
+        if entrance is not None:
+            self._servers.append(entrance)
+            return await entrance.listen(host, port, lambda peer: Connection(self, peer), self._has_room)
         server = await asyncio.get_running_loop().create_server(
             lambda: Connection(self), host, port, reuse_port=True, backlog=1024
         )

@@ -13,10 +13,12 @@ from guiju import clock, plugins
 from guiju.config import Config
 from guiju.errors import JournalUnavailable
 from guiju.gateway.app import App
+from guiju.gateway.entrance import entrance_of
 from guiju.gateway.http import Limits, Server
 from guiju.gateway.reload import Reloader, control_pool
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
+from guiju.gateway.tls import tls_of
 from guiju.journal import claim
 from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
@@ -54,13 +56,16 @@ def room(wanted: int) -> int:
 
 
 async def run(config: Config, worker: int, on_ready: Callable[[int], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; then take nothing new, let streams end, and close the journal.
+    """Serve until SIGTERM or SIGINT; then take nothing new, let streams end, and close the journal. SIGHUP reads the
+    certificate anew.
 
     Args:
         on_ready: called with the port once the worker listens.
 
     Raises: OSError (the port is taken), SettingError.
     """
+    tls = tls_of(config)
+    entrance = entrance_of(config, tls)
     keyring = Keyring.open(config)
     claim.claim(config.journal, config["node"], worker)
     journal = Journal(
@@ -89,12 +94,13 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     await reloader.asked(1.0)
     # Before anybody can ask: what this worker opens stands behind it in the journal (work/drain.py: recover).
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
-    port = await server.listen(config["host"], config["port"])
+    port = await server.listen(config["host"], config["port"], entrance)
     jobs.append(spawn(_watch(gateway, app, server), "watch"))
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    _log.info("worker=%s listening port=%s", gateway.worker, port)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.again if tls else _nothing_to_read)
+    _log.info("worker=%s listening port=%s tls=%s", gateway.worker, port, tls is not None)
     if on_ready is not None:
         on_ready(port)
     await stop.wait()
@@ -103,6 +109,10 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
         job.cancel()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
+
+
+def _nothing_to_read() -> None:
+    """A SIGHUP without TLS: what tells every worker to read its certificate anew must not end those that have none."""
 
 
 async def _tell(journal: Journal, note: entries.Note) -> None:

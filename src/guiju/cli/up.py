@@ -230,7 +230,7 @@ class Machine:
         sockets = [control_socket(self.config)]
         if MODEL in self.supervisor.children:
             sockets.append(local_socket(self.config, EMBEDDED_URL.split("/")[2]))
-        return all(map(accepts, sockets)) and answers_ready(self.config)
+        return all(map(accepts, sockets)) and answers(self.config)
 
 
 class StartFailed(Exception):
@@ -274,8 +274,8 @@ def accepts(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def answers_ready(config: Config) -> bool:
-    """Whether the gateway says that it serves (`GET /readyz`); where it asks clients for certificates, that it listens."""
+def answers(config: Config, path: str = "/readyz") -> bool:
+    """Whether the gateway answers 200: by default, that it serves. Where it wants clients' certificates: that it listens."""
     host = config["host"]
     if host in EVERYWHERE:
         host = "::1" if ":" in host else "127.0.0.1"
@@ -290,7 +290,7 @@ def answers_ready(config: Config) -> bool:
                 connection.sock.sendall(proxy_protocol.LOCAL)
             if config["gateway.tls_cert"]:  # our own process, whatever name its certificate is for
                 connection.sock = ssl._create_unverified_context().wrap_socket(connection.sock)  # noqa: S323
-            connection.request("GET", "/readyz")
+            connection.request("GET", path)
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False

@@ -133,13 +133,16 @@ def test_a_client_that_checks_the_certificate_is_served(meet: Meet, authority: A
     meet(client, tls_cert=cert, tls_key=key)
 
 
-def test_a_refused_body_is_answered(meet: Meet, authority: Authority):
+def test_a_refused_body_is_answered_and_taken_in_for_a_while(meet: Meet, authority: Authority):
     cert, key = authority.sign("front")
 
     async def client(front: Front) -> None:
         reader, writer = await front.connect(trusting(authority))
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n" + bytes(100))
         assert (await reader.readuntil(b"too large")).startswith(b"HTTP/1.1 413 ")
+        writer.write(bytes(1000))
+        await asyncio.sleep(0.1)
+        assert front.server.connections
         writer.close()
 
     meet(client, tls_cert=cert, tls_key=key)

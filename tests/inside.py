@@ -50,11 +50,19 @@ MIXED = ("anthropic", "openai")
 
 
 class Inside:
-    """The running pair. `app` sets fields of the one app; `limits` those of the server; `detectors` are added."""
+    """The running pair. `app` sets fields of the one app, `upstream` those of the upstreams (a secret in the clear);
+    `limits` those of the server; `detectors` are added."""
 
     def __init__(
-        self, home: Path, *, app: dict[str, Any] | None = None, limits: Limits | None = None, detectors: Any = ()
+        self,
+        home: Path,
+        *,
+        app: dict[str, Any] | None = None,
+        upstream: dict[str, Any] | None = None,
+        limits: Limits | None = None,
+        detectors: Any = (),
     ) -> None:
+        self._fields = upstream or {}
         self._home, self._app, self._limits = home, app or {}, limits or Limits()
         self.detectors = list(detectors)
         self.says: list[bytes | float | str] = []
@@ -95,7 +103,12 @@ class Inside:
         blobs = {name: encode_terms(terms) for name, terms in load.default_lexicons().items()}
         reviewer = plugins.reviewer(policy, blobs, taxonomy.placeholder)
         reviewer.detectors += tuple(self.detectors)
-        upstreams = tuple(Upstream(name=name, url=url, **more) for name, more in MODELS.items())
+        upstreams: tuple[Upstream, ...] = ()
+        for name, more in MODELS.items():
+            fields = more | self._fields
+            if "secret" in fields:
+                fields["secret"] = keyring.seal_secret(fields["secret"], f"upstream:{name}")
+            upstreams += (Upstream(name=name, url=url, **fields),)
         routes = tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS)
         routes += tuple(ModelRoute(name="mixed", upstream=n, model=n, order=i) for i, n in enumerate(MIXED))
         if self.spare is not None:

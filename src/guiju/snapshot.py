@@ -19,6 +19,9 @@ FORMAT = 1
 OFFERS = {"openai": ("openai", "openai_embeddings"), "anthropic": ("anthropic",)}
 """What nearly every server of a dialect can be asked: OpenAI's chat completions and embeddings, Anthropic's messages."""
 
+WAYS = ("openai", "openai_completions", "openai_responses", "openai_embeddings", "anthropic")
+"""All that an upstream can offer (`Upstream.offers`)."""
+
 ServiceState = Literal["running", "sandbox", "suspended"]
 
 
@@ -112,10 +115,15 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL as its vendor prints it: `https://api.deepseek.com/v1`."""
     dialect: Literal["openai", "anthropic"] = "openai"
     offers: tuple[str, ...] = ()
-    """How it can be asked: `openai` (chat/completions), `openai_completions`, `openai_responses`, `openai_embeddings`,
-    `anthropic` (messages). Empty: what nearly every server of its dialect offers (OFFERS)."""
+    """How it can be asked (WAYS): `openai` (chat/completions), `openai_completions`, `openai_responses`,
+    `openai_embeddings`, `anthropic` (messages). Empty: what nearly every server of its dialect offers (OFFERS)."""
     secret: str = ""
     """Its API key, sealed under the master key (ledger/seal.py); "" where it needs none."""
+    key_header: str = ""
+    """The header that carries the key (Azure's `api-key`). Empty: what the dialect's servers read, `authorization` with
+    `Bearer ` before the key (OpenAI) or `x-api-key` (Anthropic)."""
+    query: str = ""
+    """What every request's path ends with, without its question mark (Azure's `api-version=2024-10-21`)."""
     connect_timeout: float = 10.0
     first_byte_timeout: float = 120.0
     idle_timeout: float = 60.0

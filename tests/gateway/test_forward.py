@@ -140,3 +140,58 @@ def test_an_answer_in_another_form_than_asked_is_named():
     assert unfit({"content-encoding": "gzip"}, stream=False)
     assert unfit({"content-type": "application/json; charset=utf-8"}, stream=True)
     assert not unfit({"content-type": "text/event-stream", "content-encoding": "identity"}, stream=True)
+
+
+def head_of(asked: bytes) -> tuple[str, dict[str, str]]:
+    """The path and the fields of a request."""
+    first, *lines = asked.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return first.split()[1], dict(line.split(": ", 1) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "header", "value"),
+    [
+        ({}, "/v1/chat/completions", "authorization", "Bearer k-1"),
+        ({"key_header": "authorization"}, "/v1/chat/completions", "authorization", "Bearer k-1"),
+        ({"key_header": "api-key"}, "/v1/chat/completions", "api-key", "k-1"),
+        (
+            {"key_header": "api-key", "query": "api-version=2024-10-21"},
+            "/v1/chat/completions?api-version=2024-10-21",
+            "api-key",
+            "k-1",
+        ),
+    ],
+)
+def test_the_key_and_the_query_go_where_the_vendor_reads_them(
+    tmp_path: Path, fields: dict[str, str], path: str, header: str, value: str
+):
+    with Inside(tmp_path, upstream={"secret": "k-1", "dialect": "openai", **fields}) as running:
+        running.says = [whole("hello")]
+        assert said(running.ask(CHAT, model="openai", messages=MESSAGES)) == "hello"
+        asked, found = head_of(running.asked[0])
+    assert (asked, found[header]) == (path, value)
+    assert [name for name, given in found.items() if "k-1" in given] == [header]
+
+
+@pytest.mark.parametrize(
+    ("key_header", "header", "value"), [("", "x-api-key", "k-1"), ("authorization",) * 2 + ("Bearer k-1",)]
+)
+def test_a_server_that_speaks_anthropics_messages_reads_its_key_elsewhere(
+    tmp_path: Path, key_header: str, header: str, value: str
+):
+    with Inside(tmp_path, upstream={"secret": "k-1", "dialect": "anthropic", "key_header": key_header}) as running:
+        running.ask("/v1/messages", model="anthropic", messages=MESSAGES)
+        asked, found = head_of(running.asked[0])
+    assert (asked, found[header], found["anthropic-version"]) == ("/v1/messages", value, "2023-06-01")
+    assert [name for name, given in found.items() if "k-1" in given] == [header]
+
+
+def test_a_server_of_both_dialects_is_told_the_version_where_it_is_asked_for_messages(tmp_path: Path):
+    """vLLM offers both below one address, and reads its key as OpenAI does."""
+    with Inside(tmp_path, upstream={"dialect": "openai", "offers": ("openai", "anthropic")}) as running:
+        running.ask("/v1/messages", model="openai", messages=MESSAGES)
+        running.ask(CHAT, model="openai", messages=MESSAGES)
+        (messages, said_there), (chat, said_here) = map(head_of, (running.asked[0], running.asked[-1]))
+    assert (messages, said_there["anthropic-version"]) == ("/v1/messages", "2023-06-01")
+    assert chat == "/v1/chat/completions"
+    assert "anthropic-version" not in said_here

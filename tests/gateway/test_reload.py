@@ -85,3 +85,19 @@ async def test_a_control_that_is_away_is_not_waited_for(gateway: Gateway):
 
 async def test_a_control_that_says_nothing_is_waited_for_only_so_long(gateway: Gateway):
     assert 0.2 <= await seconds(gateway, Control(wait=asyncio.Event().wait), 0.2) < 2
+
+
+async def test_it_tells_control_how_its_upstreams_fare(gateway: Gateway):
+    gateway.config.run.mkdir(parents=True, exist_ok=True)
+    there = snapshot.Upstream(name="u", url="http://127.0.0.1:9/v1")
+    (gateway.config.run / "snapshot.json").write_bytes(
+        snapshot.encode(snapshot.Snapshot(version=3, upstreams=(there,)))
+    )
+    reloader = Reloader(gateway, Control())  # type: ignore[arg-type]
+    await reloader.start()
+    pool = gateway.current().pools["u"]
+    with pytest.raises(UpstreamUnavailable):
+        await pool.request("GET", "/", b"", {})
+    told = reloader._stats()["upstreams"]
+    assert told == {"u": pool.stats()}
+    assert told["u"]["failed"] == 1

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from guiju.errors import UpstreamError
+from guiju.gateway.breaker import FAILURES, PAUSE
 from guiju.gateway.upstream import Pool
 
 
@@ -136,3 +137,29 @@ async def test_a_failure_gives_its_place_back_once(first: bytes):
         await asyncio.sleep(0.05)
     assert (asked, pool._slots._value) == (9, 2)
     server.close()
+
+
+async def test_it_says_how_it_fares():
+    answers = [b"200", *[b"500"] * FAILURES]
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + answers.pop(0) + b" X\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    pool = Pool("u", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", headers={})
+    assert pool.stats() == {
+        "state": "closed", "wait_ms": 0, "ok": 0, "failed": 0, "errors": 0, "last_error": {}, "latency_ms": 0.0
+    }  # fmt: skip
+    for _ in range(1 + FAILURES):
+        (await pool.request("GET", "/", b"", {})).release()
+    told = pool.stats()
+    assert (told["state"], told["ok"], told["failed"], told["errors"]) == ("open", 1, FAILURES, FAILURES)
+    assert 0 < told["wait_ms"] <= PAUSE * 1000
+    assert told["last_error"] == {"zh": "它返回 500", "en": "it answered 500"}
+    server.close()
+    with pytest.raises(UpstreamError):
+        await pool.request("GET", "/", b"", {})
+    assert pool.stats()["failed"] == FAILURES + 1

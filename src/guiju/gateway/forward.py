@@ -71,9 +71,10 @@ async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:
     dialect = exchange.dialect
     body = dialect.upstream_body(ask, model=target.model, dialect=target.way, masked=masked)
     headers = {k: v for k, v in exchange.call.headers.items() if k in _FORWARDED}
-    if upstream.dialect == "anthropic":
+    if target.way == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
-    reply = await pool.request("POST", dialect.upstream_path(target.way), body, headers, begun=exchange.asking)
+    path = dialect.upstream_path(target.way) + (f"?{upstream.query}" if upstream.query else "")
+    reply = await pool.request("POST", path, body, headers, begun=exchange.asking)
     if reply.status == 200 and not (problem := unfit(reply.headers, ask.stream)):
         return reply
     try:

@@ -144,10 +144,7 @@ class Reloader:
     def _stats(self) -> dict[str, object]:
         gateway = self._gateway
         compiled = gateway._compiled
-        upstreams = {
-            name: {"ok": p.ok, "errors": p.errors, "last_error": p.last_error, "latency_ms": round(p.latency_ms, 1)}
-            for name, p in (compiled.pools.items() if compiled else ())
-        }
+        upstreams = {name: pool.stats() for name, pool in (compiled.pools.items() if compiled else ())}
         journal = {
             "synced_ms": gateway.journal.synced_ms, "backlog": gateway.journal.backlog, "failed": gateway.journal.failed,
         }  # fmt: skip

@@ -315,6 +315,8 @@ class Pool:
         self.breaker = Breaker()
         self.errors = 0
         """Failures since the last success."""
+        self.failed = 0
+        """Failures since it was made; `ok` counts the rest."""
         self.last_error: dict[str, str] = {}
         """Its sentence in each language, for the console."""
         self.ok = 0
@@ -357,9 +359,7 @@ class Pool:
                     reply.close()
                     raise
         except UpstreamError as error:
-            self.breaker.failed(self.loop.time())
-            self.errors += 1
-            self.last_error = {language: error.sentence(language) for language in ("zh", "en")}
+            self._failed({language: error.sentence(language) for language in ("zh", "en")})
             raise
         except BaseException:
             self.breaker.abandoned()
@@ -371,10 +371,8 @@ class Pool:
     def _began_to_answer(self, reply: Reply) -> None:
         now = self.loop.time()
         if reply.status >= 500:
-            self.breaker.failed(now)
-            self.errors += 1
             said = Said("it answered {status}", "它返回 {status}", status=reply.status)
-            self.last_error = {"zh": said.zh, "en": str(said)}
+            self._failed({"zh": said.zh, "en": str(said)})
             return
         if reply.status == 429 and (seconds := retry_after(reply.headers)):
             self.breaker.rest(now, seconds)
@@ -383,9 +381,27 @@ class Pool:
         self.ok += 1
         self.errors = 0
 
+    def _failed(self, told: dict[str, str]) -> None:
+        self.breaker.failed(self.loop.time())
+        self.errors += 1
+        self.failed += 1
+        self.last_error = told
+
     def wait(self) -> float:
         """Seconds until this upstream may be asked; 0 is now."""
         return self.breaker.wait(self.loop.time())
+
+    def stats(self) -> dict[str, object]:
+        """How it fares, as the console shows it."""
+        return {
+            "state": self.breaker.state(self.loop.time()),
+            "wait_ms": round(self.wait() * 1000),
+            "ok": self.ok,
+            "failed": self.failed,
+            "errors": self.errors,
+            "last_error": self.last_error,
+            "latency_ms": round(self.latency_ms, 1),
+        }
 
     async def _reserve(self) -> Reply:
         """A connection of ours alone, kept or new, and the slot that it holds until `_end`."""

@@ -152,6 +152,119 @@ class TestUpstreams:
         assert done.returncode == 2
         assert "密钥" not in done.stderr
 
+    def test_a_preset_fills_in_and_other_options_win(self, run: Run):
+        run("upstream", "add", "ds", "--preset", "deepseek", "--model", "deepseek-chat", "--idle-timeout", "9")
+        row = next(row for row in told(run("upstream", "list", "--json")) if row["name"] == "ds")
+        expected = {
+            "url": "https://api.deepseek.com/v1", "offers": ["openai"], "residency": "CN", "idle_timeout": 9.0, "key": False,
+        }  # fmt: skip
+        assert {name: row[name] for name in expected} == expected
+        options = (
+            "--offers",
+            "openai,openai_embeddings",
+            "--max-connections",
+            "7",
+            "--residency",
+            "US",
+            "--filing",
+            "京-1",
+        )
+        assert run("upstream", "add", "ds", *options).returncode == 0
+        row = next(row for row in told(run("upstream", "list", "--json")) if row["name"] == "ds")
+        assert (row["url"], row["idle_timeout"], row["max_connections"]) == (expected["url"], 9.0, 7)
+        listed = run("upstream", "list", language="zh_CN.UTF-8").stdout
+        for words in ("openai_embeddings", "最多 7 个连接", "空闲 9 秒", "备案号：京-1", "数据去向：美国（境外）"):
+            assert words in listed, words
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("add", "x"), ("add", "x", "--preset", "nowhere"), ("add", "x", "--preset", "azure-openai"),
+            ("add", "x", "http://h/v1", "--offers", "chat"), ("add", "x", "http://h/v1", "--residency", "XX"),
+            ("add", "x", "http://h/v1", "--key-header", "host"), ("add", "x", "http://h/v1", "--connect-timeout", "0"),
+            ("add", "x", "http://h/v1", "--max-connections", "many"), ("remove", "nowhere"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_keeps_nothing(self, run: Run, words: tuple[str, ...]):
+        before = run("upstream", "list").stdout
+        done = run("upstream", *words)
+        assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+        assert run("upstream", "list").stdout == before
+
+    def test_one_that_nobody_uses_is_forgotten(self, run: Run):
+        run("upstream", "add", "gone", "http://127.0.0.1:9/v1")
+        run("route", "add", "held", "--upstream", "gone")
+        assert run("upstream", "remove", "gone").returncode == 2
+        assert run("route", "remove", "held", "--upstream", "gone").returncode == 0
+        assert told(run("upstream", "remove", "gone", "--json"))["name"] == "gone"
+        assert "gone" not in run("upstream", "list").stdout
+
+    def test_presets_are_listed(self, run: Run):
+        rows = told(run("upstream", "presets", "--json"))
+        assert {"deepseek", "dashscope", "azure-openai"} <= {row["name"] for row in rows}
+        assert "深度求索" in run("upstream", "presets", language="zh_CN.UTF-8").stdout
+
+
+class TestRoutes:
+    @pytest.fixture(scope="class")
+    def pair(self, run: Run) -> None:
+        for name in ("one", "two"):
+            assert run("upstream", "add", name, f"http://{name}/v1").returncode == 0
+            assert run("route", "add", "both", "--upstream", name).returncode == 0
+
+    def routes(self, run: Run) -> dict[tuple[str, str], tuple[int, int, bool]]:
+        rows = told(run("route", "list", "--json"))
+        return {
+            (r["upstream"], r["model"]): (r["weight"], r["order"], r["default"]) for r in rows if r["name"] == "both"
+        }
+
+    def test_several_upstreams_answer_one_model(self, run: Run, pair: None):
+        assert self.routes(run) == {("one", "both"): (1, 0, False), ("two", "both"): (1, 0, False)}
+        done = told(run("route", "add", "both", "--upstream", "two", "--weight", "3", "--order", "1", "--json"))
+        assert (done["service"], done["weight"], done["order"], done["behind"]) == ("demo", 3, 1, [])
+        run("route", "add", "both", "--upstream", "two", "--weight", "5")
+        assert self.routes(run)[("two", "both")] == (5, 1, False)
+        snapshot = json.loads((run.home / "run" / "snapshot.json").read_bytes())  # type: ignore[attr-defined]
+        found = {
+            r["upstream"]: (r["weight"], r["order"]) for r in snapshot["services"][0]["models"] if r["name"] == "both"
+        }
+        assert found == {"one": (1, 0), "two": (5, 1)}
+        assert "顺位 1，份额 5" in run("route", "list", language="zh_CN.UTF-8").stdout
+
+    def test_the_last_one_of_the_default_stays(self, run: Run, pair: None):
+        before = next(r["name"] for r in told(run("route", "list", "--json")) if r["default"])
+        assert run("route", "add", "both", "--upstream", "one", "--default").returncode == 0
+        assert run("route", "remove", "both", "--upstream", "two").returncode == 0
+        done = run("route", "remove", "both", "--upstream", "one")
+        assert (done.returncode, self.routes(run)) == (2, {("one", "both"): (1, 0, True)})
+        assert "default" in done.stderr
+        with_default = told(run("route", "list", "--json"))
+        other = next(r for r in with_default if r["name"] == before)
+        words = ("--upstream", other["upstream"], "--upstream-model", other["model"], "--default")
+        assert run("route", "add", before, *words).returncode == 0
+        assert run("route", "add", "both", "--upstream", "two").returncode == 0
+
+    def test_which_of_several_is_meant_has_to_be_said(self, run: Run, pair: None):
+        run("route", "add", "both", "--upstream", "one", "--upstream-model", "other")
+        done = run("route", "remove", "both", "--upstream", "one")
+        assert done.returncode == 2
+        assert "--upstream-model" in done.stderr
+        assert run("route", "remove", "both", "--upstream", "one", "--upstream-model", "other").returncode == 0
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("add", "m", "--upstream", "nowhere"), ("add", "m", "--upstream", "one", "--weight", "0"),
+            ("add", "m", "--upstream", "one", "--order", "100"), ("remove", "m", "--upstream", "one"),
+            ("add", "m", "--upstream", "one", "--service", "nowhere"), ("add", "m"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_changes_nothing(self, run: Run, pair: None, words: tuple[str, ...]):
+        before = run("route", "list").stdout
+        done = run("route", *words, language="zh_CN.UTF-8")
+        assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+        assert run("route", "list").stdout == before
+
 
 class TestPolicies:
     def test_the_shipped_one_is_good_and_can_be_activated(self, run: Run, tmp_path: Path):

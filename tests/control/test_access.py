@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -17,17 +18,29 @@ from guiju.control.policies.models import LexiconVersion, PolicyVersion
 from guiju.control.records import actions as records
 from guiju.control.records.models import Entry
 from guiju.control.services import actions as services
-from guiju.control.services.models import App, Service
+from guiju.control.services.models import App, ModelRoute, Service, Upstream
 from guiju.ledger import entries
 from guiju.review import load
 
 pytestmark = pytest.mark.django_db
+
+
+def route(name: str) -> ModelRoute:
+    return ModelRoute(service=Service.objects.get(name="demo"), name=name, upstream=Upstream.objects.first(), model="m")
+
+
+def saved(row: Any) -> Any:
+    row.save()
+    return row
+
 
 VERBS = {
     "services.change": [
         lambda by: services.suspend(Service.objects.get(name="demo"), by=by, reason="drill"),
         lambda by: services.resume(Service.objects.get(name="demo"), by=by),
         lambda by: services.save_app(App.objects.get(name="demo"), by=by, what="x"),
+        lambda by: services.save_route(route("spare"), by=by),
+        lambda by: services.remove_route(saved(route("spare")), by=by),
     ],
     "keys.change": [
         lambda by: services.create_key(App.objects.get(name="demo"), by=by),
@@ -36,7 +49,10 @@ VERBS = {
             App.objects.get(name="demo").keys.first(), by=by, until=clock.now() + timedelta(1)
         ),
     ],
-    "upstreams.change": [lambda by: services.save_upstream("u", "http://127.0.0.1:1/v1", by=by)],
+    "upstreams.change": [
+        lambda by: services.save_upstream("u", "http://127.0.0.1:1/v1", by=by),
+        lambda by: services.remove_upstream(saved(Upstream(name="u", url="http://127.0.0.1:1/v1")), by=by),
+    ],
     "provider.change": [lambda by: services.set_provider(name="P", code="UNREGISTERED-DEMO", contact="", by=by)],
     "policies.edit": [lambda by: policies.save_policy("default", load.default_policy_yaml() + "\n# changed\n", by=by)],
     "policies.activate": [lambda by: policies.activate_policy(PolicyVersion.objects.first(), by=by)],

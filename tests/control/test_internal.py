@@ -9,7 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from guiju import clock
-from guiju.control import internal, publish
+from guiju.control import health, internal, publish
 
 
 @pytest.fixture
@@ -33,6 +33,27 @@ def test_a_worker_that_hangs_up_in_its_poll_is_waited_for_no_more(poll):
         assert internal.live() == {}
 
     asyncio.run(story())
+
+
+def test_what_a_worker_says_of_its_upstreams_becomes_their_history(settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(publish, "version", lambda: 7)
+    monkeypatch.setattr(internal, "workers", {})
+    monkeypatch.setattr(internal, "history", health.History())
+    said = {"state": "closed", "wait_ms": 0, "ok": 1, "failed": 0, "errors": 0, "last_error": {}, "latency_ms": 2.0}
+
+    def poll(**more: int) -> None:
+        told = {"worker": "node1/0", "have": 7, "wait": 0, "stats": {"upstreams": {"u": said | more}}}
+        token = f"Bearer {settings.KEYRING.node_token}"
+        request = RequestFactory().post(
+            "/", json.dumps(told), content_type="application/json", headers={"authorization": token}
+        )
+        assert asyncio.run(internal.poll(request)).status_code == 204
+
+    poll()
+    poll(ok=4, failed=2)
+    minutes = internal.history.minutes("u", clock.epoch_ms())
+    assert (sum(m.answers for m in minutes), sum(m.failures for m in minutes)) == (3, 2)
+    assert internal.upstreams()["u"].worst.state == "healthy"
 
 
 @pytest.fixture

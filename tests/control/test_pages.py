@@ -290,7 +290,7 @@ class TestServices:
         client.post("/console/services/upstreams/embedded/remove/")
         assert Upstream.objects.filter(name="embedded").exists()
         default = Service.objects.get(name="demo").models.get(name=Service.objects.get(name="demo").default_model)
-        client.post(f"/console/services/demo/models/{default.pk}/remove/")
+        client.post(f"/console/services/demo/models/{default.pk}/", {"verb": "remove"})
         assert Service.objects.get(name="demo").models.filter(pk=default.pk).exists()
 
     def test_a_service_is_made_offers_a_model_and_is_changed(self, client_of):

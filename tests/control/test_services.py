@@ -1,17 +1,17 @@
-"""guiju.control.services.actions: what would stop a gateway from taking its snapshot is refused where it is typed."""
+"""guiju.control.services.limits: what would stop a gateway from taking its snapshot is refused where it is typed."""
 
 from __future__ import annotations
 
 import pytest
 
-from guiju.control.services import actions
+from guiju.control.services import limits
 
 
 @pytest.mark.parametrize(
     "url", ["http://x/v1", "https://[::1]:8000/v1", "http://127.0.0.1:8000", "unix://model.sock/v1"]
 )
 def test_a_base_url_is_taken(url: str):
-    actions._check_url(url)
+    limits.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ def test_a_base_url_is_taken(url: str):
     ],
 )  # fmt: skip
 def test_what_is_no_base_url_is_refused(url: str):
-    with pytest.raises(actions.BadUrl):
-        actions._check_url(url)
+    with pytest.raises(limits.BadUrl):
+        limits.check_url(url)

@@ -362,10 +362,10 @@ class TestConsole:
 PAGES = (
     "/", "/about/", "/objections/{exchange}/", "/console/exchanges/{exchange}/", "/console/services/demo/",
     "/console/services/new/", "/console/services/apps/demo/", "/console/services/apps/new/", "/console/services/upstreams/",
-    "/console/services/upstreams/embedded/", "/console/services/provider/", "/console/policies/default/",
-    "/console/policies/default/1/", "/console/lexicons/gambling/", "/console/lexicons/term/",
-    "/console/lexicons/mistake/?rule=gambling:1", "/console/account/2fa/", "/console/account/2fa/recovery-codes/",
-    "/console/account/password/change/", *(f"/console/{room.path}" for room in ROOMS),
+    "/console/services/upstreams/?preset=azure-openai-deployment", "/console/services/upstreams/embedded/",
+    "/console/services/provider/", "/console/policies/default/", "/console/policies/default/1/", "/console/lexicons/gambling/",
+    "/console/lexicons/term/", "/console/lexicons/mistake/?rule=gambling:1", "/console/account/2fa/",
+    "/console/account/2fa/recovery-codes/", "/console/account/password/change/", *(f"/console/{room.path}" for room in ROOMS),
 )  # fmt: skip
 
 

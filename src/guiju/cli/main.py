@@ -62,7 +62,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "upstream",
         "guiju.cli.upstream",
-        Said("Add and list the servers that run models", "添加和列出模型服务器（上游）"),
+        Said("Add, list and remove the servers that run models", "添加、列出和删除模型服务器（上游）"),
+    ),
+    Command(
+        "route",
+        "guiju.cli.route",
+        Said("Say which upstreams answer a service's models", "设定服务的模型由哪些上游提供"),
     ),
     Command("policy", "guiju.cli.policy", Said("Check and activate policy files", "检查和启用策略文件")),
     Command("lexicon", "guiju.cli.lexicon", Said("Import term lists", "导入词库")),

@@ -20,6 +20,11 @@ class NameAService(BadRequest):
     text_zh = "有多个服务，请指明其中一个：{there}"
 
 
+class NoSuchUpstream(BadRequest):
+    text_en = "There is no upstream '{name}'. There are: {there}"
+    text_zh = "没有名为“{name}”的上游。现有：{there}"
+
+
 class NoSuchKey(BadRequest):
     text_en = "No key has the id or the beginning '{word}'. `guiju key list` shows both."
     text_zh = "没有编号为“{word}”或以其开头的密钥。编号和开头见 guiju key list。"
@@ -47,6 +52,17 @@ def service(name: str | None, *, otherwise_first: bool = False) -> Any:
     found = next((row for row in rows if row.name == name), None)
     if found is None:
         raise NoSuchService(name=name or "", there=there)
+    return found
+
+
+def upstream(name: str) -> Any:
+    """An upstream by its name. Raises: NoSuchUpstream."""
+    from guiju.control.services.models import Upstream
+
+    found = Upstream.objects.filter(name=name).first()
+    if found is None:
+        there = ", ".join(Upstream.objects.order_by("id").values_list("name", flat=True)) or "-"
+        raise NoSuchUpstream(name=name, there=there)
     return found
 
 

@@ -95,13 +95,16 @@ def _data(config: Config) -> dict[str, Any]:
         known = Upstream.objects.filter(name="upstream").first()
         route = ModelRoute.objects.filter(service=service, name=config["upstream_model"]).first()
         if known is None or known.url != config["upstream"].rstrip("/") or route is None or secret is not None:
-            replaced = embedded.filter(service=service, name=service.default_model).first()
+            answers = service.models.filter(name=service.default_model)
+            alone = not answers.exclude(upstream__url=EMBEDDED_URL).exists()
+            replaced = list(embedded.filter(pk__in=answers)) if alone else []
             services.save_upstream(
                 "upstream", config["upstream"], secret=secret, model=config["upstream_model"], service=service, by=None
             )
             service.refresh_from_db()
-            if replaced is not None and replaced.name != service.default_model:
-                services.remove_route(replaced, by=None)  # the new one answers in its place
+            for route in replaced:  # the new one answers in its place
+                if route.upstream.name != "upstream":
+                    services.remove_route(route, by=None)
     for row in LexiconVersion.objects.filter(state="active").defer("csv"):
         policies.place_blob(row.digest, bytes(row.blob))
     key = _demo_key(config)

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from guiju import clock
-from guiju.control import publish
+from guiju.control import health, publish
 from guiju.control.policies.models import LexiconVersion
 from guiju.journal import claim
 
@@ -26,6 +26,8 @@ _LOOK = 0.1
 workers: dict[str, dict[str, Any]] = {}
 """Worker -> {"have", "seen_ms", "late", "stats"}: what each said last, and how many times in a row it came without the
 version that was there. In memory: the console runs in this process."""
+history = health.History()
+"""What upstreams did in the last hour; in memory as well."""
 
 
 def _trusted(request: HttpRequest) -> bool:
@@ -45,7 +47,9 @@ async def poll(request: HttpRequest) -> HttpResponse:
     told = msgspec.json.decode(request.body)
     have, worker = int(told["have"]), str(told["worker"])
     late = workers.get(worker, {}).get("late", 0) + 1 if await sync_to_async(publish.version)() > have else 0
-    workers[worker] = {"have": have, "seen_ms": clock.epoch_ms(), "late": late, "stats": told.get("stats", {})}
+    now, stats = clock.epoch_ms(), told.get("stats", {})
+    workers[worker] = {"have": have, "seen_ms": now, "late": late, "stats": stats}
+    history.heard(worker, stats, now)
     deadline = clock.monotonic() + min(float(told.get("wait", _LONGEST)), _LONGEST)
     try:
         while True:
@@ -87,14 +91,9 @@ def behind(wanted: int, here: set[str]) -> list[str]:
     return sorted(name for name in running if name not in heard or heard[name]["have"] < wanted)
 
 
-def upstreams() -> dict[str, dict[str, Any]]:
-    """Name -> what the worker that fares worst with it says: `ok`, `errors`, `last_error`, `latency_ms`."""
-    found: dict[str, dict[str, Any]] = {}
-    for worker in live().values():
-        for name, state in worker["stats"].get("upstreams", {}).items():
-            if name not in found or state["errors"] > found[name]["errors"]:
-                found[name] = state
-    return found
+def upstreams() -> dict[str, health.Health]:
+    """Upstream -> how live workers find it."""
+    return health.by_upstream(live())
 
 
 async def status(request: HttpRequest) -> HttpResponse:

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Prefetch
 
 from guiju import snapshot as snapshots
 from guiju.control.policies.models import LexiconVersion, PolicyVersion
-from guiju.control.services.models import App, Key, Provider, Service, SnapshotVersion, Upstream
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, SnapshotVersion, Upstream
 
 woken = []
 """Callbacks of this process (internal.py): a new version has been committed."""
@@ -19,6 +20,7 @@ woken = []
 def build(version: int) -> snapshots.Snapshot:
     """What the tables say now."""
     provider = Provider.objects.first() or Provider()
+    routes = ModelRoute.objects.select_related("upstream").order_by("id")
     return snapshots.Snapshot(
         version=version,
         provider=snapshots.Provider(
@@ -26,14 +28,13 @@ def build(version: int) -> snapshots.Snapshot:
         ),
         services=tuple(
             _service(s)
-            for s in Service.objects.select_related("policy").prefetch_related("models__upstream").order_by("id")
+            for s in Service.objects.select_related("policy")
+            .prefetch_related(Prefetch("models", routes))
+            .order_by("id")
         ),
         apps=tuple(_app(a) for a in App.objects.select_related("service").order_by("id")),
         keys=tuple(_key(k) for k in Key.objects.select_related("app").order_by("id")),
-        upstreams=tuple(
-            snapshots.Upstream(name=u.name, url=u.url, dialect=u.dialect, secret=u.secret)
-            for u in Upstream.objects.order_by("id")
-        ),
+        upstreams=tuple(_upstream(u) for u in Upstream.objects.order_by("id")),
         policies=tuple(
             snapshots.PolicyRef(name=p.policy.name, version=p.version, yaml=p.yaml)
             for p in PolicyVersion.objects.filter(state="active").select_related("policy").order_by("policy_id")
@@ -53,7 +54,18 @@ def _service(row: Service) -> snapshots.Service:
     return snapshots.Service(
         name=row.name, title_zh=row.title_zh, title_en=row.title_en, state=row.state, state_reason=row.state_reason,
         demo=row.demo, audience=row.audience, policy=row.policy.name, default_model=row.default_model, language=row.language,
-        models=tuple(snapshots.ModelRoute(name=m.name, upstream=m.upstream.name, model=m.model) for m in row.models.all()),
+        models=tuple(
+            snapshots.ModelRoute(name=m.name, upstream=m.upstream.name, model=m.model, weight=m.weight, order=m.order)
+            for m in row.models.all()
+        ),
+    )  # fmt: skip
+
+
+def _upstream(row: Upstream) -> snapshots.Upstream:
+    return snapshots.Upstream(
+        name=row.name, url=row.url, dialect=row.dialect, offers=tuple(row.offers.split()), secret=row.secret,
+        key_header=row.key_header, query=row.query, connect_timeout=row.connect_timeout,
+        first_byte_timeout=row.first_byte_timeout, idle_timeout=row.idle_timeout, max_connections=row.max_connections,
     )  # fmt: skip
 
 

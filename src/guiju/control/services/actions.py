@@ -1,9 +1,11 @@
-"""What can be done to services, apps, keys and upstreams: permission, transaction, write, entry, publish."""
+"""What can be done to services, apps, keys, upstreams and routes: permission, transaction, write, entry, publish.
+
+What the fields of upstreams and routes may hold: limits.py.
+"""
 
 import hashlib
 import secrets
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -12,30 +14,16 @@ from guiju import clock
 from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.publish import publish
+from guiju.control.services import limits
 from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
 from guiju.errors import BadRequest, Said
 from guiju.label.record import DEMO_CODE, valid_code
 
-
-class BadUrl(BadRequest):
-    text_en = "'{url}' is no base URL: it begins with http:// or https:// and names a host, as http://127.0.0.1:8000/v1"
-    text_zh = "“{url}”不是有效的 base URL：应以 http:// 或 https:// 开头并写明主机，例如 http://127.0.0.1:8000/v1"
-
-
-class BadSecret(BadRequest):
-    text_en = "The upstream's API key holds characters that no HTTP header can carry; look at what was pasted."
-    text_zh = "上游的 API 密钥含有 HTTP 头无法携带的字符，请检查所粘贴的内容。"
-
-
-def _check_url(url: str) -> None:
-    """Raises: BadUrl, for what would stop the gateway from taking any snapshot."""
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https", "unix") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets without an address, a port beyond 65535
-        whole = False
-    if not whole or not url.isascii() or not url.isprintable() or " " in url or len(url) > 500:
-        raise BadUrl(url=url)
+UPSTREAM_FIELDS = (
+    "dialect", "offers", "key_header", "query", "connect_timeout", "first_byte_timeout", "idle_timeout", "max_connections",
+    "vendor", "residency", "filing",
+)  # fmt: skip
+"""What `save_upstream` sets beside name, address and key."""
 
 
 @transaction.atomic
@@ -131,38 +119,58 @@ def save_upstream(
     name: str,
     url: str,
     *,
-    dialect: str = "openai",
     secret: str | None = None,
     model: str = "",
     service: Service | None = None,
     by,
+    **fields: str | float,
 ) -> int:
     """Add or change an upstream; `secret` None keeps the one there is, "" removes it.
 
     Args:
-        model: its model that `service` offers from now on, under the same name; the first one becomes the default.
+        model: its model that `service` answers with from now on, as its default. Where other upstreams answer a model of
+            that name already, this one joins them.
+        fields: others of UPSTREAM_FIELDS; what isn't given stays as it is.
 
-    Raises: PermissionDenied, BadRequest.
+    Raises: PermissionDenied, BadRequest: BadUrl, BadSecret, BadField.
     """
     require(by, "upstreams.change")
     name = names.checked(name)
-    _check_url(url)
-    if secret and not (secret.isascii() and secret.isprintable()):
-        raise BadSecret
+    limits.check_url(url)
+    limits.check_secret(secret or "")
+    if "key_header" in fields:  # headers are the same however they are written
+        fields["key_header"] = str(fields["key_header"]).lower()
+    for field, value in fields.items():
+        if field not in UPSTREAM_FIELDS:
+            raise TypeError(field)
+        limits.check(field, value)
+    if "offers" in fields:
+        fields["offers"] = " ".join(dict.fromkeys(str(fields["offers"]).split()))
     upstream, new = Upstream.objects.get_or_create(name=name, defaults={"url": url})
-    upstream.url, upstream.dialect = url.rstrip("/"), dialect
+    before = "" if new else upstream.url
+    changed = {field: str(value) for field, value in fields.items() if new or getattr(upstream, field) != value}
+    upstream.url = url.rstrip("/")
+    for field, value in fields.items():
+        setattr(upstream, field, value)
     if secret is not None:
         upstream.secret = settings.KEYRING.seal_secret(secret, f"upstream:{name}") if secret else ""
+        changed["key"] = "sealed" if secret else "removed"
     upstream.save()
-    audit.record("upstreams.create" if new else "upstreams.change", by=by, target=name, after=upstream.url)
+    verb = "upstreams.create" if new else "upstreams.change"
+    audit.record(verb, by=by, target=name, before=before, after=upstream.url, detail=changed)
     if model and service is not None:
-        ModelRoute.objects.update_or_create(
-            service=service, name=model, defaults={"upstream": upstream, "model": model}
-        )
+        _answer_with(service, model, upstream, by)
+    return publish()
+
+
+def _answer_with(service: Service, model: str, upstream: Upstream, by) -> None:
+    known = ModelRoute.objects.filter(service=service, name=model, upstream=upstream, model=model).exists()
+    if not known:
+        _keep_route(ModelRoute(service=service, name=model, upstream=upstream, model=model), by=by)
+    if service.default_model != model:
         service.default_model = model
         service.save(update_fields=["default_model"])
-        audit.record("services.route", by=by, target=service.name, after=f"{model} -> {name}")
-    return publish()
+        audit.record("services.change", by=by, target=service.name, after=f"default_model = {model}")
 
 
 @transaction.atomic
@@ -180,18 +188,34 @@ def remove_upstream(upstream: Upstream, *, by) -> int:
 
 @transaction.atomic
 def save_route(route: ModelRoute, *, by) -> int:
-    """A model that a service offers."""
+    """A model that a service offers, and an upstream that answers it; several of one name stand in for each other.
+
+    Raises: PermissionDenied, BadField: a share or an order out of bounds.
+    """
     require(by, "services.change")
-    route.save()
-    audit.record("services.route", by=by, target=route.service.name, after=f"{route.name} -> {route.upstream.name}")
+    _keep_route(route, by=by)
     return publish()
+
+
+def _keep_route(route: ModelRoute, *, by) -> None:
+    """Its row and its entry."""
+    for field in ("weight", "order"):
+        limits.check(field, getattr(route, field))
+    route.save()
+    after = f"{route.name} -> {route.upstream.name}"
+    share = {"model": route.model, "weight": str(route.weight), "order": str(route.order)}
+    audit.record("services.route", by=by, target=route.service.name, after=after, detail=share)
 
 
 @transaction.atomic
 def remove_route(route: ModelRoute, *, by) -> int:
-    """A service offers a model no longer. Raises: PermissionDenied, BadRequest for the one it answers with by itself."""
+    """An upstream answers a model of a service no longer; without its last one the service offers the model no longer.
+
+    Raises: PermissionDenied, BadRequest for the last one of the model that the service answers with by itself.
+    """
     require(by, "services.change")
-    if route.service.default_model == route.name:
+    others = ModelRoute.objects.filter(service=route.service, name=route.name).exclude(pk=route.pk)
+    if route.service.default_model == route.name and not others.exists():
         raise BadRequest(
             field="model",
             problem=Said("is the service's default; name another one first", "是该服务的默认模型；请先另设默认模型"),

@@ -1,4 +1,4 @@
-"""What people may type about services."""
+"""What people may type about services, apps and routes."""
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from guiju.control import names
+from guiju.control.services import limits
 from guiju.control.services.models import App, ModelRoute, Service
 from guiju.label.record import DEMO_CODE, valid_code
 
@@ -56,19 +56,47 @@ class ServiceForm(_Named):
         if self.instance.pk is None:
             del self.fields["default_model"]  # it has no model yet
         else:
-            names = [m.name for m in self.instance.models.order_by("name")]
+            names = dict.fromkeys(m.name for m in self.instance.models.order_by("name"))
             self.fields["default_model"].choices = [
                 ("", _("none: an unlisted name is an error")),
                 *((n, n) for n in names),
             ]
 
 
-class RouteForm(forms.ModelForm):
-    """A model that a service offers."""
+def number(field, label, help_text="", whole=True):
+    """A form's field for a number of limits.NUMBERS; empty keeps what there is."""
+    low, high = limits.NUMBERS[field]
+    kind = forms.IntegerField if whole else forms.FloatField
+    return kind(label=label, min_value=low, max_value=high, help_text=help_text, required=False)
+
+
+class ShareForm(forms.ModelForm):
+    """How much of a model's requests an upstream gets, and when."""
+
+    order = number("order", _("Order"), _("The lowest is asked; higher ones where those before can’t answer."))
+    weight = number("weight", _("Share"), _("Among the upstreams of the same order: 3 gets three times as much as 1."))
 
     class Meta:
         model = ModelRoute
-        fields = ["name", "upstream", "model"]
+        fields = ["order", "weight"]
+
+    def clean_order(self):
+        return self._kept("order")
+
+    def clean_weight(self):
+        return self._kept("weight")
+
+    def _kept(self, field):
+        given = self.cleaned_data[field]
+        return getattr(self.instance, field) if given is None else given
+
+
+class RouteForm(ShareForm):
+    """A model that a service offers, and an upstream that answers it."""
+
+    class Meta:
+        model = ModelRoute
+        fields = ["name", "upstream", "model", "order", "weight"]
         labels = {"name": _("Name that callers use"), "upstream": _("Upstream"), "model": _("Its name at the upstream")}
 
 
@@ -142,40 +170,6 @@ class AppForm(_Named):
         elif self.cleaned_data["given_key"]:
             self.instance.subject_key = self.cleaned_data["given_key"]
         return super().save(commit)
-
-
-class UpstreamForm(forms.Form):
-    """An upstream, with the model that a service offers from it."""
-
-    name = forms.CharField(label=_("Name"), max_length=names.LONGEST, validators=[names.validate])
-    url = forms.CharField(label=_("Base URL"), max_length=500, help_text=_("Up to and with /v1, as programs name it."))
-    dialect = forms.ChoiceField(label=_("Dialect"), choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")])
-    secret = forms.CharField(
-        label=_("API key (kept sealed, never shown again)"),
-        required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-    )
-    no_secret = forms.BooleanField(label=_("Take its API key away"), required=False)
-    model = forms.CharField(label=_("Model"), required=False, max_length=200)
-    service = forms.ModelChoiceField(label=_("Offered by service"), queryset=Service.objects.all(), required=False)
-
-    def __init__(self, *args, upstream=None, **kwargs):
-        if upstream is not None:
-            kwargs["initial"] = {"name": upstream.name, "url": upstream.url, "dialect": upstream.dialect}
-        super().__init__(*args, **kwargs)
-        if upstream is not None:
-            self.fields["name"].disabled = True
-            self.fields["secret"].help_text = _("Empty keeps what there is.")
-            del self.fields["model"], self.fields["service"]
-        if upstream is None or not upstream.secret:
-            del self.fields["no_secret"]
-
-    def clean(self):
-        data = super().clean()
-        if bool(data.get("model")) != bool(data.get("service")):
-            problem = _("A model and the service that offers it go together.")
-            self.add_error("service" if data.get("model") else "model", problem)
-        return data
 
 
 class ProviderForm(forms.Form):

@@ -22,6 +22,20 @@ class Upstream(models.Model):
         max_length=10, choices=[("openai", "OpenAI"), ("anthropic", "Anthropic")], default="openai"
     )
     secret = models.TextField(blank=True)
+    offers = models.CharField(max_length=200, blank=True)
+    """Parted by spaces."""
+    key_header = models.CharField(max_length=64, blank=True)
+    query = models.CharField(max_length=500, blank=True)
+    connect_timeout = models.FloatField(default=10.0)
+    first_byte_timeout = models.FloatField(default=120.0)
+    idle_timeout = models.FloatField(default=60.0)
+    max_connections = models.PositiveIntegerField(default=10_000)
+    # for the registers; no gateway knows of these
+    vendor = models.CharField(max_length=100, blank=True)
+    residency = models.CharField(max_length=2, blank=True)
+    """Where what it is sent is processed: residency.PLACES; "" where nobody has said."""
+    filing = models.CharField(max_length=100, blank=True)
+    """Filing or registration number of its model as a generative-AI service."""
 
     def __str__(self):
         return self.name
@@ -54,15 +68,17 @@ class Service(models.Model):
 
 
 class ModelRoute(models.Model):
-    """A model name that a service offers."""
+    """A model name that a service offers, and one upstream that answers it; several rows of a name stand in for each other."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=200)
     upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT)
     model = models.CharField(max_length=200)
+    weight = models.PositiveSmallIntegerField(default=1)
+    order = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
-        unique_together = [("service", "name")]
+        unique_together = [("service", "name", "upstream", "model")]
 
 
 class App(models.Model):

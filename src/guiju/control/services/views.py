@@ -1,13 +1,13 @@
-"""Services, apps, keys and upstreams: a list, a page of each, and the verbs as buttons."""
+"""Services, apps, keys and routes: a list, a page of each, and the verbs as buttons. Upstreams: upstream_views.py."""
 
 from datetime import timedelta
 
 from django.contrib import messages
+from django.db.models import Count, F, Prefetch, Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from guiju import clock
-from guiju.control import internal
 from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.records import queries
@@ -18,10 +18,11 @@ from guiju.control.services.forms import (
     ProviderForm,
     RouteForm,
     ServiceForm,
+    ShareForm,
     SuspensionForm,
-    UpstreamForm,
 )
-from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Service
+from guiju.control.services.upstream_views import abroad, listed
 from guiju.errors import BadRequest
 
 _OLD_KEY = timedelta(days=1)
@@ -31,15 +32,17 @@ _OLD_KEY = timedelta(days=1)
 @needs("services.view")
 def overview(request):
     """Everything that the provider offers, and what it runs on."""
-    health = internal.upstreams()
+    routes = ModelRoute.objects.select_related("upstream").order_by("name", "order", "-weight", "id")
+    upstreams = listed()
     return render(
         request,
         "services/overview.html",
         {
             "services": Service.objects.select_related("policy")
-            .prefetch_related("apps__keys", "models__upstream")
+            .prefetch_related("apps__keys", Prefetch("models", queryset=routes))
             .order_by("id"),
-            "upstreams": [{"row": u, "health": health.get(u.name)} for u in Upstream.objects.order_by("id")],
+            "upstreams": upstreams,
+            "outside": abroad(upstreams),
             "provider": Provider.objects.first(),
             "history": queries.history(("services.", "apps.", "keys.", "upstreams.", "provider.")),
         },
@@ -68,7 +71,9 @@ def _service(request, row, form=None, route_form=None):
     context = {
         "service": row,
         "form": form or _may(request, "services.change", ServiceForm(instance=row)),
-        "routes": row.models.select_related("upstream").order_by("name"),
+        "routes": row.models.select_related("upstream")
+        .annotate(of_name=Count("service__models", filter=Q(service__models__name=F("name"))))
+        .order_by("name", "order", "-weight", "id"),
         "route_form": route_form or RouteForm(auto_id="route_%s"),
         "history": queries.history(("services.",), target=row.name),
     }
@@ -104,23 +109,31 @@ def new_route(request, name):
     """Offer one more model."""
     row = get_object_or_404(Service, name=name)
     form = RouteForm(request.POST, instance=ModelRoute(service=row), auto_id="route_%s")
-    if not form.is_valid() or row.models.filter(name=form.cleaned_data["name"]).exists():
+    wanted = ("name", "upstream", "model")
+    if not form.is_valid() or row.models.filter(**{field: form.cleaned_data[field] for field in wanted}).exists():
         if form.is_valid():
-            form.add_error("name", _("This service offers a model of that name already."))
+            form.add_error("upstream", _("This upstream answers that name with that model already."))
         return _service(request, row, route_form=form)
     actions.save_route(form.save(commit=False), by=request.user)
     messages.success(request, _("Saved. Every gateway worker has it within a second."))
     return redirect("services:service", name=name)
 
 
-@posts("services.change", back="../../../")
-def remove_route(request, name, pk):
-    """Offer a model no longer."""
-    route = get_object_or_404(ModelRoute.objects.select_related("service", "upstream"), pk=pk, service__name=name)
-    try:
-        actions.remove_route(route, by=request.user)
-    except BadRequest:
-        messages.error(request, _("This is the service’s default model: name another one first."))
+@posts("services.change", back="../../")
+def route(request, name, pk):
+    """Change an upstream's share of a model, or let it answer the model no longer."""
+    row = get_object_or_404(ModelRoute.objects.select_related("service", "upstream"), pk=pk, service__name=name)
+    form = ShareForm(request.POST, instance=row)
+    if request.POST.get("verb") == "remove":
+        try:
+            actions.remove_route(row, by=request.user)
+        except BadRequest:
+            messages.error(request, _("Nothing else answers the service’s default model: name another one first."))
+    elif form.is_valid():
+        actions.save_route(form.save(commit=False), by=request.user)
+        messages.success(request, _("Saved. Every gateway worker has it within a second."))
+    else:
+        messages.error(request, _("An order is a number from 0 to 99, a share one from 1 to 1000."))
     return redirect("services:service", name=name)
 
 
@@ -200,45 +213,6 @@ def key(request, pk):
     actions.revoke_key(row, by=request.user, reason=request.POST.get("reason", "").strip())
     messages.success(request, _("Revoked: running answers of this key end within a second."))
     return redirect("services:app", name=row.app.name)
-
-
-@needs("upstreams.change")
-def upstream(request, name=None):
-    """Add or change an upstream."""
-    row = get_object_or_404(Upstream, name=name) if name else None
-    form = UpstreamForm(request.POST or None, upstream=row)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        if row is None and Upstream.objects.filter(name=data["name"]).exists():
-            form.add_error("name", _("There is an upstream of that name already."))
-        else:
-            secret = "" if data.get("no_secret") else data["secret"] or None
-            try:
-                actions.save_upstream(
-                    data["name"], data["url"], dialect=data["dialect"], secret=secret, model=data.get("model", ""),
-                    service=data.get("service"), by=request.user,
-                )  # fmt: skip
-                messages.success(request, _("Saved. Every gateway worker has it within a second."))
-                return redirect("services:overview")
-            except actions.BadSecret as problem:
-                form.add_error("secret", problem.sentence(request.LANGUAGE_CODE))
-            except BadRequest as problem:
-                form.add_error("url", problem.sentence(request.LANGUAGE_CODE))
-    context = {"form": form, "title": _("Upstream") if row else _("New upstream"), "button": _("Save"), "upstream": row}
-    return render(request, "services/form.html", context)
-
-
-@posts("upstreams.change")
-def remove_upstream(request, name):
-    """Forget an upstream and its secret."""
-    row = get_object_or_404(Upstream, name=name)
-    try:
-        actions.remove_upstream(row, by=request.user)
-    except BadRequest:
-        messages.error(request, _("A service offers a model of this upstream: take the model away first."))
-        return redirect("services:upstream", name=name)
-    messages.success(request, _("The upstream and its key are gone."))
-    return redirect("services:overview")
 
 
 @needs("provider.change")

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from guiju import config, errors, plugins, types  # noqa: E402 — the path comes first
 from guiju.cli import main as cli  # noqa: E402
+from guiju.control.services import presets, residency  # noqa: E402 — neither needs Django
 from guiju.gateway import telemetry  # noqa: E402
 from guiju.ledger import entries  # noqa: E402
 from guiju.review import load, policy  # noqa: E402
@@ -296,6 +297,25 @@ def metrics() -> str:
     )
 
 
+def upstream_presets() -> str:
+    """Vendors whose address and settings are known, from presets.yaml."""
+    rows = [
+        (
+            code(p.name), f"[{p.title.en}]({p.docs})", code(p.url), ", ".join(map(code, p.offers)),
+            residency.PLACES.get(p.residency, errors.Said("say it", "")),
+            ", ".join(filter(None, (p.key_header and code(p.key_header), p.query and code("?" + p.query)))), p.note.en,
+            p.checked.isoformat(),
+        )
+        for p in presets.presets().values()
+    ]  # fmt: skip
+    return (
+        "# Presets of upstreams\n\n`guiju upstream add NAME --preset PRESET`, or a choice on the console's page for a new upstream. A preset fills in what is "
+        "known of a vendor; every other option wins over it, and nothing of it is kept but the upstream's own settings. `{…}` is yours to fill. *Checked* is when "
+        "the row was compared with the vendor's documentation, or with a stored copy of it; vendors move, so look there before you rely on a row that is old.\n\n"
+        + table(("preset", "vendor", "base URL", "offers", "data goes to", "key and query", "mind", "checked"), rows)
+    )
+
+
 def first_line(module: ModuleType) -> str:
     """First sentence of a module's docstring."""
     return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
@@ -310,6 +330,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "taxonomy.md": taxonomy,
     "extension-points.md": extension_points,
     "metrics.md": metrics,
+    "upstream-presets.md": upstream_presets,
 }
 
 

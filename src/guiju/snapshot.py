@@ -132,6 +132,15 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """At once, of one worker; what comes on top waits. No fewer than clients unless somebody says so: a stream that waits
     for another one to end looks like a model that hangs."""
 
+    def key_field(self, secret: str) -> dict[str, str]:
+        """The header field that carries its key."""
+        header = self.key_header or ("x-api-key" if self.dialect == "anthropic" else "authorization")
+        return {header: f"Bearer {secret}" if header == "authorization" else secret}
+
+    def below(self, path: str) -> str:
+        """A path, as it is asked for."""
+        return f"{path}?{self.query}" if self.query else path
+
 
 class LexiconRef(msgspec.Struct, frozen=True, kw_only=True):
     """A lexicon version; its terms are the blob with this digest."""

@@ -19,10 +19,12 @@ from guiju.journal import reader
 
 
 class Model(http.server.BaseHTTPRequestHandler):
-    """A server of models that takes one key."""
+    """A server of models that takes one key, where OpenAI's reads it or where Azure's does."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.headers.get("authorization") == "Bearer sk-right" else 401)
+        given = self.headers.get("authorization"), self.headers.get("api-key"), self.path
+        good = given in (("Bearer sk-right", None, "/v1/models"), (None, "sk-right", "/v1/models?api-version=1"))
+        self.send_response(200 if good else 401)
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
@@ -91,6 +93,9 @@ def test_what_is_wrong_is_bad_and_says_what_to_do(home: Path, guiju, model: str)
     for name, secret in (("right", "sk-right"), ("wrong", "sk-wrong")):
         key.write_text(secret)
         guiju("upstream", "add", name, model, "--key-file", str(key))
+    key.write_text("sk-right")
+    azure = ("--key-header", "api-key", "--query", "api-version=1")
+    guiju("upstream", "add", "azure", model, *azure, "--key-file", str(key))
     guiju("upstream", "add", "away", "http://127.0.0.1:9/v1")
     guiju("service", "suspend", "demo", "--reason", "drill")
     (home / "keys" / "pepper.key").chmod(0o644)
@@ -109,6 +114,7 @@ def test_what_is_wrong_is_bad_and_says_what_to_do(home: Path, guiju, model: str)
     assert ("look", "service demo: default@1, suspended ") in told["policy"]
     upstreams = dict(reversed(item) for item in told["upstream"])
     assert [state for said, state in upstreams.items() if said.startswith("right answers in")] == ["good"]
+    assert [state for said, state in upstreams.items() if said.startswith("azure answers in")] == ["good"]
     assert [state for said, state in upstreams.items() if "wrong doesn't take our key (401)" in said] == ["bad"]
     assert [state for said, state in upstreams.items() if "away" in said and "can't be reached" in said] == ["bad"]
     assert "sk-" not in done.stdout

@@ -363,10 +363,10 @@ def _upstream(upstream: Upstream, keyring: Keyring, snapshot: Snapshot | None) -
     headers = {"user-agent": "guiju", "anthropic-version": "2023-06-01"}
     if upstream.secret:
         secret = keyring.unseal_secret(upstream.secret, f"upstream:{upstream.name}")
-        headers |= {"x-api-key": secret} if upstream.dialect == "anthropic" else {"authorization": f"Bearer {secret}"}
+        headers |= upstream.key_field(secret)
     began = clock.monotonic()
     try:
-        request = urllib.request.Request(f"{upstream.url}/models", headers=headers)  # noqa: S310 — as configured
+        request = urllib.request.Request(upstream.url + upstream.below("/models"), headers=headers)  # noqa: S310 — as configured
         with urllib.request.urlopen(request, timeout=WAIT):  # noqa: S310
             status = 200
     except urllib.error.HTTPError as problem:
@@ -395,8 +395,8 @@ def _upstream(upstream: Upstream, keyring: Keyring, snapshot: Snapshot | None) -
             "bad",
             said,
             Said(
-                "guiju upstream add {name} URL --key-file FILE",
-                "guiju upstream add {name} URL --key-file 文件",
+                "guiju upstream add {name} --key-file FILE",
+                "guiju upstream add {name} --key-file 文件",
                 name=upstream.name,
             ),
         )

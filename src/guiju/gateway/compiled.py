@@ -102,8 +102,7 @@ def pool_of(upstream: Upstream, config: Config, keyring: Keyring) -> Pool:
     headers = {"content-type": "application/json"}
     if upstream.secret:
         secret = keyring.unseal_secret(upstream.secret, f"upstream:{upstream.name}")
-        header = upstream.key_header or ("x-api-key" if upstream.dialect == "anthropic" else "authorization")
-        headers[header] = f"Bearer {secret}" if header == "authorization" else secret
+        headers |= upstream.key_field(secret)
     socket = ""
     if upstream.url.startswith("unix://"):  # a socket of this installation: unix://<name>/<path>
         socket = str(local_socket(config, upstream.url.split("/")[2]))

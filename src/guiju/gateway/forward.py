@@ -73,7 +73,7 @@ async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:
     headers = {k: v for k, v in exchange.call.headers.items() if k in _FORWARDED}
     if target.way == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
-    path = dialect.upstream_path(target.way) + (f"?{upstream.query}" if upstream.query else "")
+    path = upstream.below(dialect.upstream_path(target.way))
     reply = await pool.request("POST", path, body, headers, begun=exchange.asking)
     if reply.status == 200 and not (problem := unfit(reply.headers, ask.stream)):
         return reply

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any
 
 from guiju.errors import GuijuError
 from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
+from guiju.wire.openai_chunks import ChunkTranslator
 from guiju.wire.strings import UNREADABLE, WORDS, Places, decode_answer, encode, form_of, is_identifier, leaves, put
 
 _TOKENS = (
@@ -57,22 +58,6 @@ _DELTAS = {
 }
 _WHOLE = frozenset(("message_start", "content_block_start", "message_delta"))
 """Events whose strings are complete; in others they may go on in the next event of the kind."""
-
-
-class Translator(Protocol):
-    """Another dialect's bytes -> events of this one."""
-
-    withheld: list[str]
-    failed: str
-    """See `AnswerStream`."""
-
-    def feed(self, data: bytes) -> list[Json]:
-        """Bytes -> events."""
-        ...
-
-    def close(self) -> list[Json]:
-        """What was left open."""
-        ...
 
 
 class MessagesEvent:
@@ -131,7 +116,7 @@ class MessagesEvent:
 class MessagesStream:
     """See `AnswerStream`."""
 
-    def __init__(self, ask: Ask, *, label: Json, allow_opaque: bool, translator: Translator | None) -> None:
+    def __init__(self, ask: Ask, *, label: Json, allow_opaque: bool, translator: ChunkTranslator | None) -> None:
         self._ask, self._label, self._allow_opaque = ask, label, allow_opaque
         self._translator = translator
         self._sse = sse.SseSplitter()

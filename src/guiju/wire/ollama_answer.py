@@ -19,7 +19,19 @@ from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Text, Usage, count
 from guiju.wire.openai_chat import ANSWER, answer_leaves, usage_of
 from guiju.wire.openai_stream import CHUNK
-from guiju.wire.strings import EPOCH, LARGE, UNREADABLE, decode, decode_answer, encode, is_identifier, put
+from guiju.wire.strings import (
+    EPOCH,
+    LARGE,
+    UNREADABLE,
+    decode,
+    decode_answer,
+    encode,
+    is_identifier,
+    object_in,
+    objects_in,
+    put,
+    text_in,
+)
 
 _FINISH = {"length": "length", "content_filter": "content_filter"}
 """OpenAI's finish reason -> `done_reason`; all others are `stop`, tool calls too."""
@@ -55,14 +67,14 @@ class Call:
 
     def add(self, given: Json) -> bool:
         """A piece of it, or all; False where it renames a call whose arguments have begun."""
-        function = _object(given.get("function"))
+        function = object_in(given.get("function"))
         name, arguments, told = function.get("name"), function.get("arguments"), given.get("id")
         if isinstance(told, str) and is_identifier(told):
             self.id = self.id or told
         renamed = isinstance(name, str) and bool(name) and bool(self.arguments)
         if isinstance(name, str) and not renamed:
             self.name += name
-        self.arguments += encode(arguments).decode() if isinstance(arguments, dict) else _text(arguments)
+        self.arguments += encode(arguments).decode() if isinstance(arguments, dict) else text_in(arguments)
         return not renamed
 
     def written(self, index: int, name: str, arguments: str) -> Json:
@@ -124,7 +136,7 @@ class OllamaAnswer:
 
     def __init__(self, body: Json, ask: Ask, shape: Shape) -> None:
         choices = body.get("choices")
-        choice = _object(choices[0] if isinstance(choices, list) and choices else None)
+        choice = object_in(choices[0] if isinstance(choices, list) and choices else None)
         message = choice.get("message")
         if not isinstance(message, dict):
             said = Said("its answer has no choices", "其回答没有 choices")
@@ -134,13 +146,13 @@ class OllamaAnswer:
         head = Head(ask, shape)
         head.learn(body)
         self._calls: list[Call] = []
-        for given in _objects(message.get("tool_calls")):
+        for given in objects_in(message.get("tool_calls")):
             call = Call()
             call.add(given)
             self._calls += [call] if shape.calls and call.name else []
             self.withheld += [] if shape.calls and call.name else ["tool_calls"]
         self.usage = head.usage
-        self.finish = _FINISH.get(_text(choice.get("finish_reason")), "stop")
+        self.finish = _FINISH.get(text_in(choice.get("finish_reason")), "stop")
         text, thinking = _first(message, _SAID), _first(message, _THOUGHT)
         self._body = head.written(text, thinking, done=self.finish)
         place = (*shape.home, shape.text)
@@ -259,7 +271,7 @@ class OllamaStream:
         else:
             self._head.learn(body)
             self._unread(body, "")
-            for choice in _objects(body.get("choices")):
+            for choice in objects_in(body.get("choices")):
                 yield from self._choice(choice)
 
     def _choice(self, choice: Json) -> Iterator[Piece]:
@@ -268,15 +280,15 @@ class OllamaStream:
             if choice.get("delta"):
                 self._withhold("choices.*.delta")
             return
-        delta = _object(choice.get("delta"))
+        delta = object_in(choice.get("delta"))
         self._unread(choice, "choices.*.")
         self._unread(delta, "choices.*.delta.")
-        for position, call in enumerate(_objects(delta.get("tool_calls"))):
+        for position, call in enumerate(objects_in(delta.get("tool_calls"))):
             index = call["index"] if type(call.get("index")) is int else position
             if not self._shape.calls or not self._calls.setdefault(index, Call()).add(call):
                 self._withhold("tool_calls")
         piece = Piece(self, _first(delta, _SAID), _first(delta, _THOUGHT))
-        if finish := _text(choice.get("finish_reason")):
+        if finish := text_in(choice.get("finish_reason")):
             yield self._end(piece, _FINISH.get(finish, "stop"))
         elif piece.texts:
             yield piece
@@ -341,22 +353,10 @@ def _first(message: Json, names: tuple[str, ...]) -> str:
     """The first of these fields that says something: a string, or the text of a list of parts."""
     for name in names:
         value = message.get(name)
-        said = value if isinstance(value, str) else "".join(_text(part.get("text")) for part in _objects(value))
+        said = value if isinstance(value, str) else "".join(text_in(part.get("text")) for part in objects_in(value))
         if said:
             return said
     return ""
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[Json]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
 def _object_of(arguments: str) -> Json:

@@ -34,7 +34,7 @@ from guiju.wire.responses_shape import (
 )
 from guiju.wire.responses_translate import StreamTranslator
 from guiju.wire.responses_writer import Where, Writer
-from guiju.wire.strings import UNREADABLE, WORDS, decode_answer, form_of, is_identifier, leaves, put
+from guiju.wire.strings import UNREADABLE, WORDS, decode_answer, form_of, is_identifier, leaves, object_in, put
 
 _STATES = frozenset(("response.created", "response.queued", "response.in_progress", *FINAL))
 """Events that carry the response."""
@@ -145,7 +145,7 @@ class ResponsesStream:
             self.withheld.append("event")
             return None
         if kind in ("error", "response.failed"):
-            error = body.get("error") or body if kind == "error" else _object(body.get("response")).get("error")
+            error = body.get("error") or body if kind == "error" else object_in(body.get("response")).get("error")
             self.failed = faults.kind_of({"error": error})
             return None
         event = ResponseEvent(self, body, kind)
@@ -165,7 +165,7 @@ class ResponsesStream:
         """An event that carries the response."""
         body, response = event.body, event.body.get("response")
         if event.kind in FINAL:
-            response = body["response"] = _object(response)
+            response = body["response"] = object_in(response)
             self.done = event.final = True
             self.usage = responses_shape.usage_of(response.get("usage")) or self.usage
             event.ends = ("",)
@@ -279,7 +279,7 @@ class ResponsesStream:
                 rest = whole[len(received) :]
                 if channel in self._probabilities:
                     self._take_probabilities(channel, rest, None)
-                self._add(event, grown, rest, _object(event.body.get("item")).get("id") or event.body.get("item_id"))
+                self._add(event, grown, rest, object_in(event.body.get("item")).get("id") or event.body.get("item_id"))
 
     def _add(self, event: ResponseEvent, grown: Grown, piece: str, item_id: Any) -> None:
         """A piece of a text."""
@@ -449,10 +449,6 @@ def _json(event: sse.Sse) -> Any:
     if isinstance(body, dict):
         body.setdefault("type", event.event)
     return body
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
 
 
 def _index(value: Any) -> int:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from guiju.errors import BadRequest, Said, UpstreamRefused
-from guiju.wire import faults, responses_shape, sse
+from guiju.wire import responses_shape
 from guiju.wire.dialect import Json, Usage, count
+from guiju.wire.openai_chunks import ChunkTranslator
 from guiju.wire.responses_shape import GROWTHS
-from guiju.wire.strings import UNREADABLE, decode_answer
+from guiju.wire.strings import object_in, objects_in, text_in
 
 _SAME = ("temperature", "top_p", "parallel_tool_calls", "service_tier")
 _KEPT = ("previous_response_id", "conversation", "prompt")
@@ -48,17 +49,17 @@ def request(body: Json) -> Json:
         out["tools"] = [_tool(t, f"tools.{n}") for n, t in enumerate(tools if isinstance(tools, list) else [tools])]
     if (choice := body.get("tool_choice")) is not None:
         out["tool_choice"] = _tool_choice(choice)
-    if effort := _object(body.get("reasoning")).get("effort"):
+    if effort := object_in(body.get("reasoning")).get("effort"):
         out["reasoning_effort"] = effort
     include = body.get("include")
     if isinstance(include, list) and "message.output_text.logprobs" in include:
         out |= {"logprobs": True, "top_logprobs": body.get("top_logprobs") or 0}
-    return out | _format(_object(body.get("text")))
+    return out | _format(object_in(body.get("text")))
 
 
 def _format(text: Json) -> Json:
     out: Json = {"verbosity": text["verbosity"]} if text.get("verbosity") else {}
-    wanted = _object(text.get("format"))
+    wanted = object_in(text.get("format"))
     if wanted.get("type") == "json_object":
         return out | {"response_format": {"type": "json_object"}}
     if wanted.get("type") == "json_schema":
@@ -126,9 +127,9 @@ def _parts(content: Any, place: str) -> list[Json]:
 
 
 def _part(part: Any, place: str) -> Json:
-    kind = _text(_object(part).get("type"))
+    kind = text_in(object_in(part).get("type"))
     if kind in _TEXTS:
-        return {"type": "text", "text": _text(part.get(_TEXTS[kind]))}
+        return {"type": "text", "text": text_in(part.get(_TEXTS[kind]))}
     if kind in ("input_image", "input_file") and part.get("file_id"):
         raise _unkept(f"{place}.file_id")
     if kind == "input_image" and isinstance(part.get("image_url"), str):
@@ -137,7 +138,7 @@ def _part(part: Any, place: str) -> Json:
     if kind == "input_file" and isinstance(part.get("file_data"), str):
         return {
             "type": "file",
-            "file": {"filename": _text(part.get("filename")) or "file", "file_data": part["file_data"]},
+            "file": {"filename": text_in(part.get("filename")) or "file", "file_data": part["file_data"]},
         }
     if kind == "input_file" and part.get("file_url"):
         raise _unfit(f"{place}.file_url", "file_url")
@@ -148,7 +149,7 @@ def _part(part: Any, place: str) -> Json:
 
 
 def _tool(tool: Any, place: str) -> Json:
-    kind = _object(tool).get("type")
+    kind = object_in(tool).get("type")
     if kind != "function":  # one that OpenAI runs itself
         raise _unfit(f"{place}.type", kind)
     known = ("name", "description", "parameters", "strict")
@@ -163,21 +164,9 @@ def _tool_choice(choice: Any) -> Any:
     raise _unfit("tool_choice", choice.get("type") if isinstance(choice, dict) else choice)
 
 
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[Json]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _said(content: Any) -> str:
     """The text of a message, which some servers give in parts."""
-    return _text(content) or "".join(_text(part.get("text")) for part in _objects(content))
+    return text_in(content) or "".join(text_in(part.get("text")) for part in objects_in(content))
 
 
 # --- whole answers ------------------------------------------------------------------------------
@@ -190,25 +179,25 @@ def answer(body: Json, asked: Json, model: str) -> Json:
         raise UpstreamRefused(
             upstream="", upstream_status=200, problem=Said("its answer has no choices", "其回答没有 choices")
         )
-    message = _object(choices[0].get("message"))
-    ended = responses_shape.ending(_text(choices[0].get("finish_reason")))
-    name, status = _text(body.get("id")) or "guiju", ended["status"]
+    message = object_in(choices[0].get("message"))
+    ended = responses_shape.ending(text_in(choices[0].get("finish_reason")))
+    name, status = text_in(body.get("id")) or "guiju", ended["status"]
     output: list[Json] = []
-    if thought := _text(message.get("reasoning_content") or message.get("reasoning")):
+    if thought := text_in(message.get("reasoning_content") or message.get("reasoning")):
         part = responses_shape.part("reasoning_text", thought)
         output.append(responses_shape.item("reasoning", f"rs_{name}", status, part))
     parts = []
     if text := _said(message.get("content")):
         parts.append(responses_shape.part("output_text", text))
-        if probable := _object(choices[0].get("logprobs")).get("content"):
+        if probable := object_in(choices[0].get("logprobs")).get("content"):
             parts[0]["logprobs"] = probable
-    if refusal := _text(message.get("refusal")):
+    if refusal := text_in(message.get("refusal")):
         parts.append(responses_shape.part("refusal", refusal))
     if parts:
         output.append(responses_shape.item("message", f"msg_{name}", status, *parts))
-    for number, call in enumerate(_objects(message.get("tool_calls"))):
+    for number, call in enumerate(objects_in(message.get("tool_calls"))):
         output.append(
-            _call(number, call, status) | {"arguments": _text(_object(call.get("function")).get("arguments"))}
+            _call(number, call, status) | {"arguments": text_in(object_in(call.get("function")).get("arguments"))}
         )
     made = responses_shape.response(
         asked, name=f"resp_{name}", created=body.get("created"), model=model, output=output, **ended
@@ -221,8 +210,8 @@ def answer(body: Json, asked: Json, model: str) -> Json:
 
 
 def _call(number: int, call: Json, status: str) -> Json:
-    made = responses_shape.item("function_call", f"fc_{_text(call.get('id')) or number}", status)
-    return made | {"call_id": call.get("id") or f"call_{number}", "name": _object(call.get("function")).get("name")}
+    made = responses_shape.item("function_call", f"fc_{text_in(call.get('id')) or number}", status)
+    return made | {"call_id": call.get("id") or f"call_{number}", "name": object_in(call.get("function")).get("name")}
 
 
 def _usage(usage: Json) -> Usage:
@@ -232,16 +221,12 @@ def _usage(usage: Json) -> Usage:
 # --- streams ------------------------------------------------------------------------------------
 
 
-class StreamTranslator:
+class StreamTranslator(ChunkTranslator):
     """Chunks -> events of a response. Where an event says a text again it says nothing: what has left is written there."""
 
     def __init__(self, asked: Json, model: str) -> None:
+        super().__init__()
         self._asked, self._model = asked, model
-        self._sse = sse.SseSplitter()
-        self.withheld: list[str] = []
-        """Places that weren't translated and aren't chat's own."""
-        self.failed = ""
-        """See `AnswerStream`."""
         self._response: Json = {}
         self._name = ""
         self._outputs = 0
@@ -254,54 +239,21 @@ class StreamTranslator:
         """Tool calls whose item was begun."""
         self._names: dict[int, Json] = {}
         """Tool calls whose name isn't complete."""
-        self._finish = ""
         self._usage: Usage | None = None
-        self._ended = False
 
-    def feed(self, data: bytes) -> list[Json]:
-        """Bytes -> events."""
-        out: list[Json] = []
-        for event in self._sse.feed(data):
-            self._event(event.event, event.data, out)
-        return out
-
-    def close(self) -> list[Json]:
-        """What was left open."""
-        out: list[Json] = []
-        for event in self._sse.close():
-            self._event(event.event, event.data, out)
-        if self._finish and not self._ended and not self.failed:  # all was said, only `[DONE]` wasn't
-            self._end(out)
-        return out
-
-    def _event(self, name: str, data: bytes, out: list[Json]) -> None:
-        if self._ended or self.failed:
-            return
-        if data == b"[DONE]":
-            self._end(out)
-            return
-        try:
-            body = decode_answer(data)
-        except UNREADABLE:
-            body = None
-        if not isinstance(body, dict):
-            self.withheld.append("event")
-            return
-        if name == "error" or body.get("error"):
-            self.failed = faults.kind_of(body)
-            return
+    def _chunk(self, body: Json, out: list[Json]) -> None:
         self._begin(body, out)
         if isinstance(usage := body.get("usage"), dict):
             self._usage = _usage(usage)
-        for choice in _objects(body.get("choices")):
+        for choice in objects_in(body.get("choices")):
             if choice.get("index", 0) == 0:
-                self._delta(_object(choice.get("delta")), _object(choice.get("logprobs")).get("content"), out)
-                self._finish = _text(choice.get("finish_reason")) or self._finish
+                self._delta(object_in(choice.get("delta")), object_in(choice.get("logprobs")).get("content"), out)
+                self._finish = text_in(choice.get("finish_reason")) or self._finish
 
     def _begin(self, body: Json, out: list[Json]) -> None:
         if self._response:
             return
-        self._name = _text(body.get("id")) or "guiju"
+        self._name = text_in(body.get("id")) or "guiju"
         self._response = responses_shape.response(
             self._asked, name=f"resp_{self._name}", created=body.get("created"), model=self._model, output=[]
         )
@@ -310,13 +262,13 @@ class StreamTranslator:
         ]
 
     def _delta(self, delta: Json, probable: Any, out: list[Json]) -> None:
-        if thought := _text(delta.get("reasoning_content") or delta.get("reasoning")):
+        if thought := text_in(delta.get("reasoning_content") or delta.get("reasoning")):
             self._piece("response.reasoning_text", thought, out)
         if text := _said(delta.get("content")):
             self._piece("response.output_text", text, out, logprobs=probable or [])
-        if refusal := _text(delta.get("refusal")):
+        if refusal := text_in(delta.get("refusal")):
             self._piece("response.refusal", refusal, out)
-        for position, call in enumerate(_objects(delta.get("tool_calls"))):
+        for position, call in enumerate(objects_in(delta.get("tool_calls"))):
             index = call["index"] if type(call.get("index")) is int else position
             self._called(index, call, out)
 
@@ -358,8 +310,8 @@ class StreamTranslator:
             self._open = None
 
     def _called(self, index: int, call: Json, out: list[Json]) -> None:
-        function = _object(call.get("function"))
-        name, arguments = _text(function.get("name")), _text(function.get("arguments"))
+        function = object_in(call.get("function"))
+        name, arguments = text_in(function.get("name")), text_in(function.get("arguments"))
         if index not in self._calls:
             self._flush_names(out, but=index)
             opened = self._names.setdefault(index, {"id": "", "function": {"name": ""}})
@@ -389,7 +341,6 @@ class StreamTranslator:
 
     def _end(self, out: list[Json]) -> None:
         self._begin({}, out)
-        self._ended = True
         ended = responses_shape.ending(self._finish)
         self._flush_names(out)
         self._close(out, ended["status"])

@@ -288,3 +288,18 @@ def build(into: Any, way: Path, text: str) -> None:
         else:
             into[step] = inner
         into = inner
+
+
+def object_in(value: Any) -> dict[str, Any]:
+    """An object where there is one; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none for anything else."""
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def text_in(value: Any) -> str:
+    """A string where there is one; "" for anything else."""
+    return value if isinstance(value, str) else ""

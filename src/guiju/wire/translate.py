@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from guiju.errors import BadRequest, Said, UpstreamRefused
-from guiju.wire import faults, sse
 from guiju.wire.dialect import Json, count
-from guiju.wire.strings import UNREADABLE, decode, decode_answer, encode
+from guiju.wire.openai_chunks import ChunkTranslator
+from guiju.wire.strings import UNREADABLE, decode, encode, object_in, objects_in, text_in
 
 _FINISH = {
     "stop": "end_turn",
@@ -59,7 +59,7 @@ def plain_text(content: Any, between: str = "\n") -> str:
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, list) else []
-    return between.join(_text(b.get("text")) for b in blocks if isinstance(b, dict) and b.get("type") == "text")
+    return between.join(text_in(b.get("text")) for b in blocks if isinstance(b, dict) and b.get("type") == "text")
 
 
 def _message(message: Json, place: str) -> list[Json]:
@@ -76,7 +76,7 @@ def _message(message: Json, place: str) -> list[Json]:
     for number, block in enumerate(content):
         kind = block.get("type") if isinstance(block, dict) else None
         if kind == "text":
-            parts.append({"type": "text", "text": _text(block.get("text"))})
+            parts.append({"type": "text", "text": text_in(block.get("text"))})
         elif kind in ("image", "document"):
             parts.append(_medium(block, f"{place}.content.{number}"))
         elif kind == "tool_use":
@@ -122,10 +122,10 @@ def _medium(block: Any, place: str) -> Json:
     source: Json = block["source"] if isinstance(block.get("source"), dict) else {}
     kind = source.get("type")
     if what == "document" and kind == "text":
-        return {"type": "text", "text": _text(source.get("data"))}
+        return {"type": "text", "text": text_in(source.get("data"))}
     if what == "document" and kind == "base64":
         data = f"data:{source.get('media_type')};base64,{source.get('data')}"
-        return {"type": "file", "file": {"filename": _text(block.get("title")) or "document", "file_data": data}}
+        return {"type": "file", "file": {"filename": text_in(block.get("title")) or "document", "file_data": data}}
     if what == "image" and kind == "base64":
         return {
             "type": "image_url",
@@ -163,23 +163,23 @@ def answer(body: Json, model: str) -> Json:
         raise UpstreamRefused(
             upstream="", upstream_status=200, problem=Said("its answer has no choices", "其回答没有 choices")
         )
-    message = _object(choices[0].get("message"))
+    message = object_in(choices[0].get("message"))
     content: list[Json] = []
-    if thought := _text(message.get("reasoning_content") or message.get("reasoning")):
+    if thought := text_in(message.get("reasoning_content") or message.get("reasoning")):
         content.append({"type": "thinking", "thinking": thought, "signature": ""})
-    if text := plain_text(message.get("content"), "") or _text(message.get("refusal")):
+    if text := plain_text(message.get("content"), "") or text_in(message.get("refusal")):
         content.append({"type": "text", "text": text})
-    for call in _objects(message.get("tool_calls")):
-        function = _object(call.get("function"))
+    for call in objects_in(message.get("tool_calls")):
+        function = object_in(call.get("function"))
         made = {
-            "id": _text(call.get("id")) or f"toolu_{len(content)}",
+            "id": text_in(call.get("id")) or f"toolu_{len(content)}",
             "name": function.get("name"),
             "input": _input(function.get("arguments")),
         }
         content.append({"type": "tool_use", **made})
-    usage = _object(body.get("usage"))
+    usage = object_in(body.get("usage"))
     return {
-        "id": _text(body.get("id")) or "msg_guiju",
+        "id": text_in(body.get("id")) or "msg_guiju",
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -207,18 +207,6 @@ def _reason(finish: Any, called: bool) -> str:
     return "tool_use" if called and reason == "end_turn" else reason
 
 
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _objects(value: Any) -> list[Json]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
 def _usage(usage: Json) -> Json:
     return {
         "input_tokens": count(usage.get("prompt_tokens")),
@@ -229,71 +217,36 @@ def _usage(usage: Json) -> Json:
 # --- streams ------------------------------------------------------------------------------------
 
 
-class StreamTranslator:
-    """OpenAI chunks -> Anthropic events. Blocks are opened and closed as the kind of text changes; see `Translator`."""
+class StreamTranslator(ChunkTranslator):
+    """OpenAI chunks -> Anthropic events. Blocks are opened and closed as the kind of text changes."""
 
     def __init__(self, model: str) -> None:
+        super().__init__()
         self._model = model
-        self._sse = sse.SseSplitter()
-        self.withheld: list[str] = []
-        self.failed = ""
         self._started = False
         self._block = -1
         self._kind = ""
         """Of the open block: `text`, `thinking`, `tool:<index>`; "" where none is open."""
-        self._finish = ""
         self._usage = {"input_tokens": 0, "output_tokens": 0}
-        self._ended = False
         self._names: dict[int, Json] = {}
         """Tool calls whose name isn't complete."""
         self._called: set[int] = set()
         """Tool calls whose block was opened; a block that was left can't be opened again."""
 
-    def feed(self, data: bytes) -> list[Json]:
-        """See `Translator.feed`."""
-        out: list[Json] = []
-        for event in self._sse.feed(data):
-            self._event(event.event, event.data, out)
-        return out
-
-    def close(self) -> list[Json]:
-        """See `Translator.close`."""
-        out: list[Json] = []
-        for event in self._sse.close():
-            self._event(event.event, event.data, out)
-        if self._finish and not self._ended and not self.failed:  # all was said, only `[DONE]` wasn't
-            self._end(out)
-        return out
-
-    def _event(self, name: str, data: bytes, out: list[Json]) -> None:
-        if self._ended or self.failed:
-            return
-        if data == b"[DONE]":
-            self._end(out)
-            return
-        try:
-            body = decode_answer(data)
-        except UNREADABLE:
-            body = None
-        if not isinstance(body, dict):
-            self.withheld.append("event")
-            return
-        if name == "error" or body.get("error"):
-            self.failed = faults.kind_of(body)
-            return
+    def _chunk(self, body: Json, out: list[Json]) -> None:
         if not self._started:
             self._started = True
             out.append({"type": "message_start", "message": self._message(body)})
         if isinstance(usage := body.get("usage"), dict):
             self._usage = _usage(usage)
-        for choice in _objects(body.get("choices")):
+        for choice in objects_in(body.get("choices")):
             if choice.get("index", 0) == 0:
-                self._delta(_object(choice.get("delta")), out)
+                self._delta(object_in(choice.get("delta")), out)
                 self._finish = str(choice.get("finish_reason") or self._finish)
 
     def _message(self, body: Json) -> Json:
         return {
-            "id": _text(body.get("id")) or "msg_guiju",
+            "id": text_in(body.get("id")) or "msg_guiju",
             "type": "message",
             "role": "assistant",
             "model": self._model,
@@ -304,19 +257,19 @@ class StreamTranslator:
         }
 
     def _delta(self, delta: Json, out: list[Json]) -> None:
-        if thought := _text(delta.get("reasoning_content") or delta.get("reasoning")):
+        if thought := text_in(delta.get("reasoning_content") or delta.get("reasoning")):
             self._into("thinking", {"type": "thinking", "thinking": "", "signature": ""}, out)
             self._piece({"type": "thinking_delta", "thinking": thought}, out)
-        if text := plain_text(delta.get("content"), "") or _text(delta.get("refusal")):
+        if text := plain_text(delta.get("content"), "") or text_in(delta.get("refusal")):
             self._into("text", {"type": "text", "text": ""}, out)
             self._piece({"type": "text_delta", "text": text}, out)
-        for position, call in enumerate(_objects(delta.get("tool_calls"))):
+        for position, call in enumerate(objects_in(delta.get("tool_calls"))):
             index = call["index"] if type(call.get("index")) is int else position
             self._call(index, call, out)
 
     def _call(self, index: int, call: Json, out: list[Json]) -> None:
-        function = _object(call.get("function"))
-        name, arguments = _text(function.get("name")), _text(function.get("arguments"))
+        function = object_in(call.get("function"))
+        name, arguments = text_in(function.get("name")), text_in(function.get("arguments"))
         if self._kind != f"tool:{index}":
             if index in self._called:
                 if name or arguments:
@@ -360,7 +313,6 @@ class StreamTranslator:
         out.append({"type": "content_block_delta", "index": self._block, "delta": delta})
 
     def _end(self, out: list[Json]) -> None:
-        self._ended = True
         self._flush_names(out)
         self._leave(out)
         ended = {"stop_reason": _reason(self._finish, bool(self._called)), "stop_sequence": None}

@@ -17,7 +17,7 @@ import pytest
 
 from certificates import Authority
 from guiju import snapshot as snapshots
-from guiju.cli import up, welcome
+from guiju.cli import reach, up, welcome
 from guiju.cli.main import UNFIT, USAGE
 from guiju.cli.supervisor import Child
 from guiju.config import EMBEDDED_URL, Config, networks
@@ -133,9 +133,9 @@ def test_it_waits_for_the_word_ready(config: Config):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert [up.answers(config), up.answers(config)] == [False, True]
+        assert [reach.answers(config), reach.answers(config)] == [False, True]
         thread.join()
-    assert up.answers(config) is False
+    assert reach.answers(config) is False
 
 
 @pytest.mark.parametrize("header", [b"", LOCAL])
@@ -159,14 +159,14 @@ def test_it_passes_what_stands_before_the_gateway(config: Config, tmp_path: Path
             gateway__proxy_protocol=bool(header),
             gateway__trusted_proxies=networks("127.0.0.0/8"),
         )
-        assert up.answers(front)
+        assert reach.answers(front)
 
 
 def test_a_gateway_that_asks_clients_for_certificates_is_ready_when_it_listens(config: Config):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         front = config.with_values(port=listening.getsockname()[1], gateway__tls_cert="x", gateway__tls_client_ca="y")
-        assert up.answers(front)
-    assert not up.answers(front)
+        assert reach.answers(front)
+    assert not reach.answers(front)
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh_CN.UTF-8", "一次性"), ("en_US.UTF-8", "works once")])

@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from guiju import clock, plugins
+from guiju.cli import reach
 from guiju.cli.main import FOUND, OK
 from guiju.cli.review_setup import active, setup
 from guiju.cli.words import column, language, say
@@ -31,7 +32,7 @@ from guiju.journal.keyring import Keyring
 from guiju.label.record import DEMO_CODE
 from guiju.quoted import quoted
 from guiju.review.policy_check import criticise
-from guiju.snapshot import Snapshot, Upstream
+from guiju.snapshot import Upstream
 
 State = Literal["good", "look", "bad"]
 MARKS: dict[State, Said] = {"good": Said("good", "正常"), "look": Said("LOOK", "留意"), "bad": Said("BAD", "有误")}
@@ -305,22 +306,26 @@ def policy(config: Config) -> Iterator[Finding]:
 def gateway(config: Config) -> Iterator[Finding]:
     """A worker answers, with what was published last."""
     what = Said("gateway", "网关")
-    host = "127.0.0.1" if config["host"] in ("0.0.0.0", "::") else config["host"]  # noqa: S104 — compared, not bound
-    url = f"http://{host}:{config['port']}/readyz"
-    try:
-        with urllib.request.urlopen(url, timeout=WAIT) as answer:
-            ready = msgspec.json.decode(answer.read())
-    except urllib.error.HTTPError as problem:
-        said = msgspec.json.decode(problem.read())
-        yield Finding(
-            what, "bad", Said("not ready; journal: {journal}", "未就绪；日志：{journal}", journal=said.get("journal"))
-        )
-        return
-    except (OSError, HTTPException, msgspec.DecodeError):
-        said = Said("nobody answers at {url}", "{url} 无应答", url=url)
+    answer = reach.ask(config, "/readyz", WAIT)
+    if answer is None:
+        said = Said("nobody answers at {url}", "{url} 无应答", url=reach.url(config, "/readyz"))
         yield Finding(
             what, "look", said, Said("start it: guiju up, or guiju gateway", "请启动：guiju up 或 guiju gateway")
         )
+        return
+    if not answer.body:
+        said = Said("it listens, and wants clients’ certificates", "正在监听，并要求客户端证书")
+        yield Finding(what, "good", said)
+        return
+    try:
+        ready = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        said = Said("{url} is not a gateway of ours", "{url} 不是规矩的网关", url=reach.url(config, "/readyz"))
+        yield Finding(what, "bad", said)
+        return
+    if answer.status != 200:
+        problem = ready.get("journal")
+        yield Finding(what, "bad", Said("not ready; journal: {problem}", "未就绪；日志：{problem}", problem=problem))
         return
     published = _published(config)
     if published > ready["snapshot"]:
@@ -355,10 +360,10 @@ def upstreams(config: Config) -> Iterator[Finding]:
     keyring = Keyring.open(config)
     for upstream in snapshot.upstreams if snapshot else ():
         if not upstream.url.startswith("unix:"):
-            yield _upstream(upstream, keyring, snapshot)
+            yield _upstream(upstream, keyring)
 
 
-def _upstream(upstream: Upstream, keyring: Keyring, snapshot: Snapshot | None) -> Finding:
+def _upstream(upstream: Upstream, keyring: Keyring) -> Finding:
     what = Said("upstream", "上游")
     headers = {"user-agent": "guiju", "anthropic-version": "2023-06-01"}
     if upstream.secret:

@@ -7,7 +7,7 @@ import json
 import sys
 
 from guiju import plugins
-from guiju.cli import policy_diff
+from guiju.cli import options, policy_diff
 from guiju.cli.files import text_of
 from guiju.cli.main import FOUND, OK, USAGE
 from guiju.cli.review_setup import setup
@@ -42,16 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("file", help=Said("the policy, '-' for standard input", "策略文件；“-”表示标准输入"))
         each.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
     for verb in ("check", "test"):
-        verbs.choices[verb].add_argument(
-            "--lexicon",
-            metavar="FILE",
-            action="append",
-            default=[],
-            help=Said(
-                "a term list in place of the active ones; may be given several times",
-                "词库，代替当前生效的词库；可重复使用",
-            ),
-        )
+        options.lexicons(verbs.choices[verb])
     verbs.choices["check"].add_argument(
         "--strict", action="store_true", help=Said("exit code 1 where something is doubtful", "有可疑之处时退出码为 1")
     )

@@ -10,6 +10,7 @@ from collections import Counter
 import msgspec
 
 from guiju import plugins
+from guiju.cli import options
 from guiju.cli.main import FOUND, OK, USAGE
 from guiju.cli.review import opened, parsed, read, recognised
 from guiju.cli.review_setup import policy_from, setup
@@ -40,28 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "texts, one a line or JSON Lines; '-' for standard input", "文本，每行一条或 JSON Lines；“-”表示标准输入"
         ),
     )
-    parser.add_argument(
-        "--direction",
-        choices=("input", "output"),
-        default="input",
-        help=Said("where a line says none", "未写明方向的行所用的方向"),
-    )
+    options.direction(parser)
     parser.add_argument(
         "--audience",
         choices=("general", "minors", "professional"),
         default="general",
         help=Said("whom the texts are for", "文本面向的受众"),
     )
-    parser.add_argument(
-        "--lexicon",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help=Said(
-            "a term list in place of the active ones; may be given several times",
-            "词库，代替当前生效的词库；可重复使用",
-        ),
-    )
+    options.lexicons(parser)
     parser.add_argument("--json", action="store_true", help=Said("print JSON Lines", "输出 JSON Lines"))
 
 

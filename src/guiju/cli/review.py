@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import msgspec
 
 from guiju import clock, plugins
+from guiju.cli import options
 from guiju.cli.main import FOUND, OK, USAGE
 from guiju.cli.review_setup import Setup, setup
 from guiju.cli.words import language, say
@@ -87,27 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=Said("texts, '-' for standard input (default)", "文本文件；“-”表示标准输入（默认）"),
     )
-    parser.add_argument(
-        "--direction",
-        choices=("input", "output"),
-        default="input",
-        help=Said("where a line says none", "未写明方向的行所用的方向"),
-    )
+    options.direction(parser)
     parser.add_argument(
         "--policy",
         metavar="FILE",
         help=Said("a policy file in place of the active policy", "策略文件，代替当前生效的策略"),
     )
-    parser.add_argument(
-        "--lexicon",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help=Said(
-            "a term list (CSV, or one term a line) in place of the active ones; may be given several times",
-            "词库（CSV，或每行一个词条），代替当前生效的词库；可重复使用",
-        ),
-    )
+    options.lexicons(parser)
     parser.add_argument(
         "--class",
         dest="cls",

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from guiju.cli import named
+from guiju.cli import named, options
 from guiju.cli.django_setup import finish, ready
 from guiju.cli.words import column, say
 from guiju.errors import BadRequest, Said
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="NAME",
             help=Said("the upstream's own name of the model (default: the same)", "上游所用的模型名（默认：相同）"),
         )
-        each.add_argument("--service", help=Said("which service (default: the first)", "哪个服务（默认：第一个）"))
+        options.service(each)
     add.add_argument(
         "--weight",
         type=int,

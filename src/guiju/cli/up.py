@@ -13,11 +13,9 @@ Keeping the processes alive and ending them is supervisor.py; what is printed is
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 import socket
-import ssl
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
@@ -30,13 +28,12 @@ from guiju import snapshot as snapshots
 from guiju.cli import preflight, welcome
 from guiju.cli.files import secret_of
 from guiju.cli.main import OK, UNFIT, USAGE
+from guiju.cli.reach import answers
 from guiju.cli.supervisor import Child, Supervisor, describe
 from guiju.cli.words import say
-from guiju.config import EMBEDDED_URL, EVERYWHERE, Config, control_socket, load, local_socket
+from guiju.config import EMBEDDED_URL, Config, control_socket, load, local_socket
 from guiju.demo.server import weights
 from guiju.errors import BadRequest, Said
-from guiju.gateway import proxy_protocol
-from guiju.gateway.forwarded import trusted
 
 GATEWAY = "gateway-{}"
 """Name of a worker, for its log."""
@@ -272,28 +269,6 @@ def accepts(path: Path) -> bool:
     """Whether somebody listens on a Unix socket."""
     with closing(socket.socket(socket.AF_UNIX)) as probe:
         return probe.connect_ex(str(path)) == 0
-
-
-def answers(config: Config, path: str = "/readyz") -> bool:
-    """Whether the gateway answers 200: by default, that it serves. Where it wants clients' certificates: that it listens."""
-    host = config["host"]
-    if host in EVERYWHERE:
-        host = "::1" if ":" in host else "127.0.0.1"
-    connection = http.client.HTTPConnection(host, config["port"], timeout=1.0)
-    with closing(connection):
-        try:
-            connection.connect()
-            if config["gateway.tls_client_ca"]:
-                return True
-            own = connection.sock.getsockname()[0]
-            if config["gateway.proxy_protocol"] and trusted(own, config["gateway.trusted_proxies"]):
-                connection.sock.sendall(proxy_protocol.LOCAL)
-            if config["gateway.tls_cert"]:  # our own process, whatever name its certificate is for
-                connection.sock = ssl._create_unverified_context().wrap_socket(connection.sock)  # noqa: S323
-            connection.request("GET", path)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
 
 
 def echo(line: str) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from guiju.cli import named
+from guiju.cli import named, options
 from guiju.cli.django_setup import finish, ready
 from guiju.cli.files import secret_of
 from guiju.cli.words import column, say
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help=Said("its model that the service offers from now on, as the default", "该服务今后提供的模型，并设为默认"),
     )
-    add.add_argument("--service", help=Said("which service (default: the first)", "哪个服务（默认：第一个）"))
+    options.service(add)
     add.add_argument(
         "--key-file",
         help=Said(

@@ -24,7 +24,8 @@ class Breaker:
     """One upstream's."""
 
     def __init__(self) -> None:
-        self._failures = 0
+        self.failures = 0
+        """Since the last success."""
         self._pause = PAUSE
         self._until = 0.0
         """Nobody asks before; 0 where it is closed."""
@@ -51,12 +52,12 @@ class Breaker:
 
     def succeeded(self) -> None:
         """It has begun to answer."""
-        self._failures, self._pause, self._until, self._resting, self._trying = 0, PAUSE, 0.0, False, False
+        self.failures, self._pause, self._until, self._resting, self._trying = 0, PAUSE, 0.0, False, False
 
     def failed(self, now: float) -> None:
         """It couldn't be reached, or answered that it can't work."""
-        self._failures += 1
-        if self._trying or self._failures >= FAILURES:
+        self.failures += 1
+        if self._trying or self.failures >= FAILURES:
             if self._trying:
                 self._pause = min(2 * self._pause, LONGEST)
             self._until, self._resting, self._trying = now + self._pause, False, False

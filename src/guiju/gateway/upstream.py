@@ -313,8 +313,6 @@ class Pool:
         }
         self._fields = "".join(f"{k}: {v}\r\n" for k, v in fields.items())
         self.breaker = Breaker()
-        self.errors = 0
-        """Failures since the last success."""
         self.failed = 0
         """Failures since it was made; `ok` counts the rest."""
         self.last_error: dict[str, str] = {}
@@ -379,11 +377,9 @@ class Pool:
         else:
             self.breaker.succeeded()
         self.ok += 1
-        self.errors = 0
 
     def _failed(self, told: dict[str, str]) -> None:
         self.breaker.failed(self.loop.time())
-        self.errors += 1
         self.failed += 1
         self.last_error = told
 
@@ -398,7 +394,7 @@ class Pool:
             "wait_ms": round(self.wait() * 1000),
             "ok": self.ok,
             "failed": self.failed,
-            "errors": self.errors,
+            "errors": self.breaker.failures,
             "last_error": self.last_error,
             "latency_ms": round(self.latency_ms, 1),
         }

@@ -1,0 +1,36 @@
+"""Options that several commands take, the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+
+from guiju.errors import Said
+
+
+def direction(parser: argparse.ArgumentParser) -> None:
+    """`--direction`: of texts that say none."""
+    parser.add_argument(
+        "--direction",
+        choices=("input", "output"),
+        default="input",
+        help=Said("where a line says none", "未写明方向的行所用的方向"),
+    )
+
+
+def lexicons(parser: argparse.ArgumentParser) -> None:
+    """`--lexicon FILE`, several times."""
+    parser.add_argument(
+        "--lexicon",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help=Said(
+            "a term list (CSV, or one term a line) in place of the active ones; may be given several times",
+            "词库（CSV，或每行一个词条），代替当前生效的词库；可重复使用",
+        ),
+    )
+
+
+def service(parser: argparse.ArgumentParser) -> None:
+    """`--service NAME`: the first one where it is left out."""
+    parser.add_argument("--service", help=Said("which service (default: the first)", "哪个服务（默认：第一个）"))

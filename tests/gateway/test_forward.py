@@ -128,6 +128,33 @@ def test_one_that_keeps_failing_is_left_alone_until_it_is_back(pair: Inside):
     assert breaker.state(time.monotonic()) == "closed"
 
 
+def test_the_only_one_that_keeps_failing_is_left_alone_too(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        running.says = [CUT]
+        breaker = running.gateway.current().pools["openai"].breaker
+        for _ in range(FAILURES):
+            breaker.failed(time.monotonic())
+        began = time.monotonic()
+        answer = running.ask(CHAT, model="openai", messages=MESSAGES)
+        assert time.monotonic() - began < 2
+        assert (status_of(answer), running.asked) == (503, [])
+        assert b"\r\nretry-after: 5\r\n" in answer
+        assert json.loads(body_of(answer))["error"]["code"] == "upstream_unavailable"
+        assert running.entries[-1].outcome == "upstream_error"
+        breaker._until = 0.001  # its pause is over
+        running.says = [whole("well again")]
+        assert said(running.ask(CHAT, model="openai", messages=MESSAGES)) == "well again"
+
+
+def test_one_that_asked_to_be_left_alone_is_asked_once_that_is_over(tmp_path: Path):
+    with Inside(tmp_path) as running:
+        running.says = [whole("now")]
+        running.gateway.current().pools["openai"].breaker.rest(time.monotonic(), 1.0)
+        began = time.monotonic()
+        assert said(running.ask(CHAT, model="openai", messages=MESSAGES)) == "now"
+        assert time.monotonic() - began >= 0.9
+
+
 def test_retry_after_is_read_in_both_forms():
     assert retry_after({"retry-after": "7"}) == 7
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0

@@ -64,9 +64,8 @@ class Breaker:
 
     def rest(self, now: float, seconds: float) -> None:
         """It works, and wants nothing more for so long."""
-        self._trying = False
-        if not self._until or self._resting:
-            self._until, self._resting = now + min(seconds, LONGEST), True
+        self.succeeded()
+        self._until, self._resting = now + min(seconds, LONGEST), True
 
     def abandoned(self) -> None:
         """Whoever asked gave up before it could tell: somebody else may try."""

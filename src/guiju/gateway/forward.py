@@ -7,6 +7,7 @@ statuses that say "later" or "not me" (AGAIN), as soon as `Retry-After` allows (
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ async def forward(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Repl
     config, pools = exchange.gateway.config, exchange.compiled.pools
     attempts, patience = config["gateway.attempts"], config["gateway.retry_seconds"]
     tried: list[Target] = []
+    await _until_it_may_be_asked(exchange, patience)
     while True:
         exchange.attempts += 1
         tried.append(exchange.target)
@@ -63,6 +65,26 @@ async def forward(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Repl
                 await exchange.pause(pause)
             exchange.gateway.counts.upstream_errors[tried[-1].upstream] += 1
             exchange.target = following
+
+
+async def _until_it_may_be_asked(exchange: Exchange, patience: float) -> None:
+    """Of targets the plan has those first that may be asked: where the first may not, none may.
+
+    Raises: UpstreamUnavailable at once where it keeps failing: to wait for it would only pile up who waits.
+    """
+    pool = exchange.compiled.pools[exchange.target.upstream]
+    wait = pool.wait()
+    if wait > patience or (wait and pool.failing):
+        problem = Said(
+            "it is left alone for {n} s, as it failed several times or asked for it",
+            "它接连出错或要求暂缓请求，{n} 秒内不再请求",
+            n=math.ceil(wait),
+        )
+        error = UpstreamUnavailable(upstream=exchange.target.upstream, problem=problem)
+        error.status, error.retry_after = 503, wait  # type: ignore[misc]
+        raise error
+    if wait:
+        await exchange.pause(wait)
 
 
 async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:

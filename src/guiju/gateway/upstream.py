@@ -387,6 +387,11 @@ class Pool:
         """Seconds until this upstream may be asked; 0 is now."""
         return self.breaker.wait(self.loop.time())
 
+    @property
+    def failing(self) -> bool:
+        """Whether it is left alone because it keeps failing, and not at its own wish."""
+        return self.breaker.state(self.loop.time()) != "closed"
+
     def stats(self) -> dict[str, object]:
         """How it fares, as the console shows it."""
         return {

@@ -13,7 +13,7 @@ from pathlib import Path
 from guiju import plugins
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon_blob import Term, encode_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 CHINESE = (ROOT / "tests" / "data" / "prose_zh.txt").read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries
 from guiju.review import load
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.policy_file import parse_policy
 from guiju.snapshot import App as SnapshotApp
 from guiju.snapshot import Key, ModelRoute, PolicyRef, Service, Snapshot, Upstream

@@ -12,7 +12,7 @@ from guiju.cli.named import NoSuchService
 from guiju.cli.review_setup import setup
 from guiju.config import Config, load
 from guiju.errors import InputFileError, ReviewUnavailable
-from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon_blob import Term, encode_terms
 from guiju.review.load import default_lexicons
 from guiju.snapshot import LexiconRef, PolicyRef, Service, Snapshot
 

@@ -14,7 +14,7 @@ from guiju.gateway import stream
 from guiju.label import notice
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.policy_file import parse_policy
 from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT

@@ -291,7 +291,7 @@ def test_a_loop_that_ends_before_the_journal_lets_its_thread_go(tmp_path: Path):
         await asyncio.sleep(0.01)
         return writing
 
-    thread = asyncio.run(leaving())._thread
+    thread = asyncio.run(leaving())._syncer
     disk.go.set()
     thread.join(5)
     assert not thread.is_alive()

@@ -14,7 +14,7 @@ from cuts import at_random, canonical, every_cut, scanners_of
 from guiju import plugins
 from guiju.review import load
 from guiju.review.detector import Detector, Sources
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.policy_file import parse_policy
 
 POLICY = """

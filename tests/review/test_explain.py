@@ -11,7 +11,7 @@ from guiju import plugins
 from guiju.errors import KeyRevoked, ServiceSuspended
 from guiju.review import explain, load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.types import Action, Verdict
 
 EXCHANGE, BASE = "ex_01J00000000000000000000000", "http://localhost:8787/"

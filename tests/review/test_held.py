@@ -17,7 +17,7 @@ import pytest
 from guiju import plugins
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon_blob import Term, encode_terms
 from guiju.review.policy_file import parse_policy
 
 PROSE = (Path(__file__).parent.parent / "data" / "prose_zh.txt").read_text(encoding="utf-8")

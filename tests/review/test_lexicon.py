@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from guiju.review import load
 from guiju.review.canon import canonical
-from guiju.review.lexicon import Lexicon, Term, _Sorted, encode_terms, key_of
+from guiju.review.lexicon import Lexicon, _Sorted
+from guiju.review.lexicon_blob import Term, encode_terms, key_of
 
 TERMS = [
     Term(text="毒品", cls="drugs", id="1"),

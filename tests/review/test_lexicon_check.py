@@ -8,7 +8,7 @@ import pytest
 
 from guiju.errors import InputFileError
 from guiju.review import load
-from guiju.review.lexicon import Term, key_of
+from guiju.review.lexicon_blob import Term, key_of
 from guiju.review.lexicon_check import Remark, criticise, read_terms
 
 HEAD = "term,class,severity,lang,allow,origin\n"

@@ -7,7 +7,7 @@ import pytest
 from guiju import plugins
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.policy import Audience
 from guiju.types import Action, Direction, Verdict
 

@@ -10,7 +10,7 @@ from openai.types import ModerationCreateResponse
 from guiju import plugins
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.moderation import CATEGORIES, moderation_result
 
 

@@ -7,7 +7,7 @@ import pytest
 from guiju import plugins
 from guiju.errors import told
 from guiju.review import load
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.policy_check import criticise
 from guiju.review.policy_file import parse_policy
 

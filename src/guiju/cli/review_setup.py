@@ -15,7 +15,7 @@ from guiju.cli.named import NoSuchService
 from guiju.config import Config
 from guiju.errors import InputFileError, ReviewUnavailable, Said
 from guiju.quoted import quoted
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 from guiju.review.lexicon_check import read_terms
 from guiju.review.load import default_lexicons, default_policy
 from guiju.review.policy import Audience, Policy

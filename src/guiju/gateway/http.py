@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 
@@ -48,7 +49,7 @@ class Limits:
         self.head, self.body, self.connections, self.arrival, self.idle = head, body, connections, arrival, idle
 
 
-class ClientLeft(ConnectionError):
+class ClientLeft(Exception):
     """The client closed its connection before the answer was complete."""
 
 
@@ -432,7 +433,7 @@ class Server:
         if entrance is not None:
             self._servers.append(entrance)
             return await entrance.listen(host, port, lambda peer: Connection(self, peer), self._has_room)
-        server = await asyncio.get_running_loop().create_server(
+        server: Any = await asyncio.get_running_loop().create_server(
             lambda: Connection(self), host, port, reuse_port=True, backlog=1024
         )
         self._servers.append(server)

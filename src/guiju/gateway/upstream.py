@@ -299,7 +299,7 @@ class Pool:
         self._slots = asyncio.Semaphore(max_connections)
         self._idle: list[Reply] = []
         self._busy: set[Reply] = set()
-        self._unix = socket
+        self._path = socket
         parts = urlsplit(url)
         self._host, self._tls = parts.hostname or "", parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
@@ -425,8 +425,8 @@ class Pool:
     async def _connect(self) -> Reply:
         try:
             async with asyncio.timeout(self.connect_timeout):
-                if self._unix:
-                    _, reply = await self.loop.create_unix_connection(lambda: Reply(self), self._unix)
+                if self._path:
+                    _, reply = await self.loop.create_unix_connection(lambda: Reply(self), self._path)
                 else:
                     _, reply = await self.loop.create_connection(
                         lambda: Reply(self), self._host, self._port, ssl=self._context

@@ -94,9 +94,9 @@ class Journal:
         """Why the last sync failed; "" while all is well."""
         self.synced_ms = 0
         """Epoch milliseconds of the last good sync."""
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._syncer = threading.Thread(target=self._run, name="journal", daemon=True)
         self._try_segment()  # a full disk now may have room later; until then nothing is taken
-        self._thread.start()
+        self._syncer.start()
 
     @property
     def backlog(self) -> int:
@@ -135,7 +135,7 @@ class Journal:
         while self._busy:  # noqa: ASYNC110 — whoever waits for an entry may cancel its future: none tells when all is done
             await asyncio.sleep(GATHER)
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._syncer.join)
         if self._fd >= 0:
             self._end_segment()
 

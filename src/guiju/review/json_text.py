@@ -110,7 +110,10 @@ class JsonText:
 
     def _bare_token(self, source_start: int, source_end: int) -> Token | None:
         """The bare token that this range touches, None inside strings."""
-        return next((t for t in self._bare_tokens if t.start < source_end and source_start < t.end), None)
+        for token in self._bare_tokens:
+            if token.start < source_end and source_start < token.end:
+                return token
+        return None
 
     def portions(self, source_start: int, source_end: int) -> list[Token]:
         """The range without the structure in it: each part lies in one string, or is a whole bare token."""

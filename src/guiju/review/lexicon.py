@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import NamedTuple
 
 import daachorse
-import msgspec
 
-from guiju.review.canon import plain
 from guiju.review.detector import Scan, Scanner, Sources
-from guiju.review.squeeze import LATIN, LONGEST_GAP, LONGEST_SPELLED, SEPARATOR, SEPARATORS, Gap, Squeeze, squeezed
+from guiju.review.lexicon_blob import Entry, read_terms
+from guiju.review.squeeze import LATIN, LONGEST_GAP, LONGEST_SPELLED, SEPARATOR, SEPARATORS, Gap, Squeeze
 from guiju.types import Direction, Finding, Severity
 
 _LATIN = re.compile(f"[{LATIN}]")
@@ -49,66 +48,6 @@ SPELLED, HYPHENED, BROKEN, BROKEN_WORD = 3, 4, 7, 10
 blank in one of several words (`buy il legal guns`), and in the only one. Shorter ones would be seen in harmless text."""
 
 
-class Term(msgspec.Struct, frozen=True, kw_only=True):
-    """One term of a lexicon, as people write it."""
-
-    text: str
-    cls: str
-    severity: Severity = "high"
-    id: str = ""
-    """Stable within its lexicon; "" takes the text's place in the list."""
-    lang: str = ""
-    origin: str = ""
-    """Where it comes from, with the licence."""
-    allow: tuple[str, ...] = ()
-    """Phrases that hold the term and mean no harm (`大麻哈鱼` for `大麻`)."""
-
-
-class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A term in a blob: squeezed already, so that loading 100,000 takes no time."""
-
-    key: str
-    cls: str
-    severity: Severity
-    id: str
-    allow: tuple[str, ...]
-    parts: tuple[int, ...]
-
-
-_packer = msgspec.msgpack.Encoder()
-_parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_unpacker: msgspec.msgpack.Decoder[_Packed] = msgspec.msgpack.Decoder(_Packed)
-"""Term by term: read in one call, 100,000 of them would stop every running stream for 25 ms."""
-
-
-def key_of(text: str) -> str:
-    """The form in which a term is matched; "" where nothing of it is left."""
-    return squeezed(plain(text)).text
-
-
-def encode_terms(terms: Iterable[Term]) -> bytes:
-    """Terms -> blob, in order of their keys. Terms of fewer than two characters are left out (lexicon_check.py says so to
-    the person)."""
-    packed = []
-    for number, term in enumerate(terms):
-        key, parts = squeezed(plain(term.text))
-        if len(key) >= 2:
-            allow = tuple(k for k in map(key_of, term.allow) if key in k and k != key)
-            packed.append(_Packed(key, term.cls, term.severity, term.id or str(number), allow, parts))
-    return _packer.encode(sorted(packed, key=lambda p: p.key))
-
-
-class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """What a whole term says. Like all of a lexicon it holds no cycle: the collector need not look at 100,000 of them."""
-
-    cls: str
-    severity: Severity
-    rule: str
-    holds: bool
-    parts: tuple[int, ...]
-    """Where its Latin words are parted; see `Squeezed`."""
-
-
 class Lexicon:
     """Every lexicon of a policy, compiled. See the module."""
 
@@ -121,7 +60,7 @@ class Lexicon:
         blobs: lexicon name -> blob.
         holds: (class, severity) -> whether the policy acts on it: only these terms hold text back.
         """
-        self.ends: dict[str, tuple[_Entry, ...]] = {}
+        self.ends: dict[str, tuple[Entry, ...]] = {}
         """Whole terms; an allow-phrase is here with no entry."""
         self.allowed: dict[str, frozenset[str]] = {}
         """Term -> the allow-phrases that cover it."""
@@ -129,11 +68,10 @@ class Lexicon:
         """What stands before a full stop of a term's own: further separators may stand there."""
         acting: set[str] = set()
         for name, blob in blobs.items():
-            for part in _parts.decode(blob):
-                packed = _unpacker.decode(part)
+            for packed in read_terms(blob):
                 key = packed.key
                 acts = holds(packed.cls, packed.severity)
-                entry = _Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts, packed.parts)
+                entry = Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts, packed.parts)
                 self.ends[key] = (*self.ends.get(key, ()), entry)
                 self.domains.update([key[:-at] for at in packed.parts if at < 0])
                 if acts:

@@ -17,7 +17,8 @@ from guiju.errors import InputFileError, Said
 from guiju.quoted import quoted
 from guiju.review.canon import canonical, plain
 from guiju.review.hints import did_you_mean, one_of, unknown_class
-from guiju.review.lexicon import Lexicon, Term, encode_terms, key_of
+from guiju.review.lexicon import Lexicon
+from guiju.review.lexicon_blob import Term, encode_terms, key_of
 from guiju.review.squeeze import LATIN, Squeezed, squeezed
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Severity

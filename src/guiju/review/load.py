@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from guiju.review.lexicon import Term
+from guiju.review.lexicon_blob import Term
 from guiju.review.lexicon_check import read_terms
 from guiju.review.policy import Policy
 from guiju.review.policy_file import parse_policy

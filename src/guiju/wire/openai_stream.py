@@ -129,13 +129,18 @@ class ChatStream:
             piece = self._frames.find(events[0].data)
             if piece is not None:
                 return (piece,)
-        return (chunk for event in events for chunk in self._read(event))
+        return self._chunks(events)
 
     def close(self) -> Iterator[Chunk]:
         """See `AnswerStream.close`."""
-        yield from (chunk for event in self._sse.close() for chunk in self._read(event))
+        yield from self._chunks(self._sse.close())
         if not self.done and not self.failed:
             yield from self._open_calls()
+
+    def _chunks(self, events: Iterable[sse.Sse]) -> Iterator[Chunk]:
+        """Each is written before the next is read."""
+        for event in events:
+            yield from self._read(event)
 
     def hears(self, body: Json) -> Json:
         """An event of the upstream's as a chunk of chat."""

@@ -18,7 +18,7 @@ from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, Polic
 from guiju.control.publish import publish
 from guiju.errors import BadRequest, Said
 from guiju.review import load
-from guiju.review.lexicon import Term, encode_terms, key_of
+from guiju.review.lexicon_blob import Term, encode_terms, key_of
 from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
 from guiju.review.policy_file import parse_policy
 from guiju.types import Verdict

@@ -25,7 +25,7 @@ from guiju.control.services.models import Service
 from guiju.errors import BadRequest, GuijuError, InputFileError
 from guiju.review import load
 from guiju.review.explain import for_operator
-from guiju.review.lexicon import Term
+from guiju.review.lexicon_blob import Term
 
 _NAME = re.compile(r"(?m)^name: *\S+")
 _SHOWN = 200

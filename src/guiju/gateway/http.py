@@ -348,11 +348,11 @@ class Connection(asyncio.Protocol):
         call.error, call.keep_alive = error, False
         self._take(call)
 
-    async def _answer(self, call: Call) -> None:
+    async def _answer(self, call: Call | None) -> None:
         try:
-            while True:
+            while call is not None:
                 await self._serve(call)
-                del call  # an idle connection keeps nothing of the last one
+                call = None  # an idle connection keeps nothing of the last one
                 if self._waiting:
                     call = self._waiting.popleft()
                     if not self._waiting and self._transport is not None:

@@ -118,7 +118,7 @@ class JsonText:
     def portions(self, source_start: int, source_end: int) -> list[Token]:
         """The range without the structure in it: each part lies in one string, or is a whole bare token."""
         cuts = [b for b in self._barriers if source_start <= b < source_end]
-        edges = zip([source_start, *(c + 1 for c in cuts)], [*cuts, source_end], strict=True)
+        edges = zip([source_start, *[c + 1 for c in cuts]], [*cuts, source_end], strict=True)
         return [self._bare_token(a, b) or Token(a, b) for a, b in edges if a < b]
 
     def is_bare(self, source_start: int) -> bool:

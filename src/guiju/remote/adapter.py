@@ -17,6 +17,10 @@ from guiju.errors import Said
 from guiju.types import Direction, Finding
 
 
+CATCH_ALL = "A.1.h"
+"""The class of what a service objects to under a label that its adapter doesn't know: other content forbidden by law."""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One text that a detector elsewhere is asked about."""
 
@@ -68,12 +72,25 @@ class Fault(Exception):
         """Whether another try can help: true for a limit or a failure of theirs, false for a wrong key or request."""
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What people are told of an adapter, in the console and in docs/reference/adapters.md."""
+
+    title: Said
+    pages: tuple[str, ...]
+    """Addresses of the public documentation that it was written from."""
+    checked: Said
+    """What was compared with those pages, and what could not be."""
+
+
 class Adapter(Protocol):
     """One service. Shipped ones are listed in guiju/remote/__init__.py."""
 
     name: str
-    """In lower case: `aliyun`, `qwen3guard`. Findings carry the name of the configured detector, not this one."""
+    """In lower case: `aliyun`, `qwen3guard`."""
+    about: About
     fields: tuple[Field, ...]
+    labels: Mapping[str, str]
+    """Label of the service -> class of the taxonomy. A label that isn't here is reported as `CATCH_ALL`."""
     classes: frozenset[str]
     """Every class it can report."""
     limit: int
@@ -89,9 +106,14 @@ class Adapter(Protocol):
         """
         ...
 
-    def findings(self, answer: Answer, asked: Asked) -> tuple[Finding, ...]:
-        """What the answer says. `start` and `end` are characters of `asked.text`: the whole text where the service names
-        no place.
+    def findings(self, answer: Answer, asked: Asked, settings: Mapping[str, str]) -> tuple[Finding, ...]:
+        """What the answer says; nothing where the service calls the text clean.
+
+        `start` and `end` are characters of `asked.text`: the whole text where the service names no place. `detector` is
+        the adapter's name; who asks puts the configured detector's there. `rule` and `why` never quote the text.
+
+        Args:
+            settings: as for `ask`: a threshold is one of them.
 
         Raises:
             Fault: an error, or anything that isn't a verdict of the documented shape.

@@ -16,7 +16,6 @@ import msgspec
 from guiju.errors import Said
 from guiju.types import Direction, Finding
 
-
 CATCH_ALL = "A.1.h"
 """The class of what a service objects to under a label that its adapter doesn't know: other content forbidden by law."""
 
@@ -92,9 +91,10 @@ class Adapter(Protocol):
     labels: Mapping[str, str]
     """Label of the service -> class of the taxonomy. A label that isn't here is reported as `CATCH_ALL`."""
     classes: frozenset[str]
-    """Every class it can report."""
+    """Every class it can report; a root (`X`) stands for all below it where the service names classes itself."""
     limit: int
-    """Most characters of one question, from its documentation."""
+    """Most characters of one question, from its documentation; lower where the service counts bytes or UTF-16
+    units."""
 
     def ask(self, asked: Asked, settings: Mapping[str, str], *, now: datetime, nonce: str) -> Request:
         """The request that asks about a text.
@@ -103,6 +103,9 @@ class Adapter(Protocol):
             settings: name of a field -> value, secrets in the clear; defaults are filled in.
             now: with its time zone, for signatures.
             nonce: 32 hex digits, drawn anew for each request.
+
+        Raises:
+            Fault: a setting can't be used: an address that is none, a key with a line break.
         """
         ...
 

@@ -20,11 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 sys.path.insert(0, str(ROOT / "src"))
 
-from guiju import config, errors, plugins, types  # noqa: E402 — the path comes first
+from guiju import config, errors, plugins, remote, types  # noqa: E402 — the path comes first
 from guiju.cli import main as cli  # noqa: E402
 from guiju.control.services import presets, residency  # noqa: E402 — neither needs Django
 from guiju.gateway import telemetry  # noqa: E402
 from guiju.ledger import entries  # noqa: E402
+from guiju.remote.adapter import CATCH_ALL  # noqa: E402
 from guiju.review import load, policy  # noqa: E402
 
 HEAD = "<!-- Written by scripts/generate_reference.py (`make docs`); change the code, not this page. -->\n\n"
@@ -316,6 +317,44 @@ def upstream_presets() -> str:
     )
 
 
+def adapters() -> str:
+    """Detectors that are elsewhere: settings, labels and what was checked, from guiju/remote."""
+    page = (
+        "# Adapters\n\nServices elsewhere that Guiju can ask about a text. Each adapter is a pure translation (`src/guiju/remote/`): how the service is asked and what its answers mean "
+        "in classes of the [taxonomy](taxonomy.md). Only an answer of the documented form is a verdict; anything else is a fault, and never means that the text is clean. "
+        f"What a service objects to under a label that isn't here is found as `{CATCH_ALL}`. A finding is over the whole text unless the service names a place and its word stands there. "
+        "Nothing of the text goes into a finding: words that a service quotes are left out of the record. What a class leads to is the policy's to say: the shipped one has no rule on `X`, which is where a service's own word lists end up, nor on `I` as a whole.\n\n"
+        "No row was tried against a paid account: *checked* says what was compared with public documents, and what could not be.\n"
+    )
+    for name in remote.ADAPTERS:
+        one = remote.adapter(name)
+        about, said = one.about, inspect.cleandoc(type(one).__doc__ or "").replace("\n", " ")
+        page += f"\n## {about.title}\n\n`{name}`. {said}\n\nOne question holds {one.limit:,} characters; longer texts are cut, overlapping. **Checked:** {about.checked}\n\n"
+        page += "".join(f"- <{address}>\n" for address in about.pages) + ("\n" if about.pages else "")
+        page += table(
+            ("setting", "what it is", "default"),
+            [
+                (
+                    code(f.name),
+                    f"{f.label}" + (" (sealed)" if f.secret else "") + (f": {', '.join(map(code, f.choices))}" if f.choices else ""),
+                    "must be given" if f.default is None else code(f.default) or "empty",
+                )
+                for f in one.fields
+            ],
+        )  # fmt: skip
+        if one.labels:
+            page += "\n" + table(
+                ("label", "class", "English", "中文"),
+                [
+                    (code(label), code(cls), plugins.taxonomy().name(cls, "en"), plugins.taxonomy().name(cls, "zh"))
+                    for label, cls in one.labels.items()
+                ],
+            )
+        else:
+            page += "\nIts server names the classes: [write a detector of your own behind a webhook](../how-to/write-a-webhook-detector.md).\n"
+    return page
+
+
 def first_line(module: ModuleType) -> str:
     """First sentence of a module's docstring."""
     return inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ")
@@ -331,6 +370,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "extension-points.md": extension_points,
     "metrics.md": metrics,
     "upstream-presets.md": upstream_presets,
+    "adapters.md": adapters,
 }
 
 

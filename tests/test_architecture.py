@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "guiju"
 TESTS = ROOT / "tests"
 
-MIRRORED = ("review", "ledger", "journal", "demo")
+MIRRORED = ("review", "ledger", "journal", "demo", "remote")
 """Rooms whose files each have a test file of the same name."""
 
 TESTED_ELSEWHERE = {

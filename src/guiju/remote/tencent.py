@@ -86,12 +86,14 @@ class _Body(msgspec.Struct, rename="pascal"):
     response: _Response
 
 
-def signed(service: str, headers: Mapping[str, str], body: bytes, key_id: str, secret: str, now: datetime) -> str:
-    """The `Authorization` of a POST to `/`; all of `headers` are signed, as lower case."""
+def signed(
+    path: str, service: str, headers: Mapping[str, str], body: bytes, key_id: str, secret: str, now: datetime
+) -> str:
+    """The `Authorization` of a POST; all of `headers` are signed, as lower case."""
     now = now.astimezone(UTC)
     date, names = now.strftime("%Y-%m-%d"), sorted(headers)
     canonical = "".join(f"{name}:{headers[name].strip().lower()}\n" for name in names)
-    request = "\n".join(["POST", "/", "", canonical, ";".join(names), sha256(body)])
+    request = "\n".join(["POST", path, "", canonical, ";".join(names), sha256(body)])
     scope = f"{date}/{service}/tc3_request"
     to_sign = f"{ALGORITHM}\n{int(now.timestamp())}\n{scope}\n{sha256(request.encode())}"
     signature = hmac_sha256(f"TC3{secret}".encode(), date, service, "tc3_request", to_sign).hex()
@@ -133,7 +135,7 @@ class Tencent:
     limit = 10_000
 
     def ask(self, asked: Asked, settings: Mapping[str, str], *, now: datetime, nonce: str) -> Request:
-        base, host, _ = address(settings["url"])
+        base, host, path = address(settings["url"])
         fields = {"Content": base64.b64encode(utf8(asked.text)).decode(), "DataId": asked.id[:64]}
         if settings["biz_type"]:
             fields["BizType"] = settings["biz_type"]
@@ -144,9 +146,9 @@ class Tencent:
             "x-tc-region": settings["region"],
             "x-tc-timestamp": str(int(now.timestamp())),
             "x-tc-version": "2020-12-29",
-            "authorization": signed("tms", signs, body, settings["key_id"], settings["key_secret"], now),
+            "authorization": signed(path + "/", "tms", signs, body, settings["key_id"], settings["key_secret"], now),
         }
-        return post(f"{base}/", headers, body)
+        return post(f"{base}{path}/", headers, body)
 
     def findings(self, answer: Answer, asked: Asked, settings: Mapping[str, str]) -> tuple[Finding, ...]:
         told = decode(answer, _Body).response

@@ -91,6 +91,7 @@ def test_the_example_of_the_official_sdks_is_reproduced():
         ),
         ({"conclusionType": 2, "data": [item(77, 1, 2)]}, [("A.1.h", "high", *ALL)]),
         ({"conclusionType": 2}, [("A.1.h", "high", *ALL)]),
+        ({"conclusionType": 2, "data": [item(12, 5, 3)]}, [("A.4.a.abuse", "high", *ALL)]),
     ],
 )
 def test_conclusions_types_and_places(told: dict[str, Any], found: list[tuple[str, str, int, int]]):

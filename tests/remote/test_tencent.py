@@ -115,6 +115,7 @@ def test_the_published_example_is_reproduced():
             [("A.1.h", "high", 0, 14)],
         ),
         ({"Suggestion": "Block", "Label": "Abuse", "Score": 99}, [("A.4.a.abuse", "high", 0, 14)]),
+        ({"Suggestion": "Block", "Label": "Ad", "DetailResults": [detail("Ad", "Review")]}, [("A.3.b", "high", 0, 14)]),
     ],
 )
 def test_suggestions_labels_and_places(told: dict[str, Any], found: list[tuple[str, str, int, int]]):

@@ -156,9 +156,8 @@ class Baidu:
         items = [i for i in body.data or () if i.type != WHITE_LIST and i.conclusion_type != PASS]
         if body.conclusion_type == PASS:
             return ()
-        return once(
-            found for item in items or [_Item()] for found in self._found(item, asked, _SEVERITY[body.conclusion_type])
-        )
+        overall = _SEVERITY[body.conclusion_type]
+        return once((found for item in items or [_Item()] for found in self._found(item, asked, overall)), overall)
 
     def _found(self, item: _Item, asked: Asked, severity: Severity) -> Iterator[Finding]:
         label = f"{item.type}.{item.sub_type}"

@@ -26,6 +26,7 @@ _SAYS: dict[Kind, Said] = {
     "failure": Said("the service failed", "服务发生故障"),
 }
 _CODE = re.compile(r"[^\w.,:;/&+ -]+")
+_RANK: dict[Severity, int] = {"low": 0, "middle": 1, "high": 2}
 CODE_LENGTH = 60
 """Most characters of a label or an error code that are kept."""
 
@@ -128,6 +129,10 @@ def finding(
     )
 
 
-def once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Without those that say the same of the same place."""
-    return tuple({(f.cls, f.rule, f.start, f.end): f for f in findings}.values())
+def once(findings: Iterable[Finding], overall: Severity = "low") -> tuple[Finding, ...]:
+    """Without those that say the same of the same place; where none is as severe as the service's verdict on the whole,
+    all are: its parts can't speak a block down to a review."""
+    found = tuple({(f.cls, f.rule, f.start, f.end): f for f in findings}.values())
+    if any(_RANK[f.severity] >= _RANK[overall] for f in found):
+        return found
+    return tuple(msgspec.structs.replace(f, severity=overall) for f in found)

@@ -160,7 +160,8 @@ class Tencent:
         details = [detail for detail in told.detail_results or () if detail.suggestion != "Pass"]
         if told.suggestion != "Pass" and not details:
             details = [_Detail(told.suggestion, told.label, told.sub_label, told.score)]
-        return once(found for detail in details for found in self._found(detail, asked))
+        overall = _SEVERITY.get(told.suggestion, "low")
+        return once((found for detail in details for found in self._found(detail, asked)), overall)
 
     def _found(self, detail: _Detail, asked: Asked) -> Iterator[Finding]:
         label = detail.label or ""

@@ -97,7 +97,8 @@ def signature(fields: Mapping[str, str], secret: str, method: str) -> str:
 
 
 class Yidun:
-    """A label of level 2 is high, of level 1 middle; without one, suggestion 2 (不通过) is high, 1 (嫌疑) middle."""
+    """A label of level 2 is high, of level 1 middle; suggestion 2 (不通过) is high, 1 (嫌疑) middle. The whole isn't
+    milder than the suggestion."""
 
     name = "yidun"
     about = About(
@@ -155,7 +156,9 @@ class Yidun:
         if antispam.suggestion == PASS:
             return ()
         labels = antispam.labels or [_Label(0)]
-        return once(found for label in labels for found in self._found(label, asked, antispam.suggestion))
+        suggestion = antispam.suggestion
+        found = (one for label in labels for one in self._found(label, asked, suggestion))
+        return once(found, _SEVERITY[suggestion])
 
     def _found(self, label: _Label, asked: Asked, suggestion: int) -> Iterator[Finding]:
         number = str(label.label)

@@ -137,12 +137,13 @@ class Aliyun:
             "https://help.aliyun.com/document_detail/2593177.html",
         ),
         checked=Said(
-            "Operation, services, limits and labels against the pages; fields of an answer against the official "
-            "SDK; the signature "
-            "reproduces the published example. The numbers of error codes in the body (408, 581, 588) are from "
-            "memory of the older page: unchecked.",
-            "接口、服务、长度限制与标签均与文档核对；返回字段与官方 SDK 核对；签名可复现文档示例。"
-            "返回体内错误码（408、581、588）的数值依旧版页面记忆，未核对。",
+            "Operation, services and limits against the pages; fields of an answer against the official SDK; the "
+            "signature reproduces the published example. Labels against the pages, as far as their stored copies go; "
+            "privacy_*, customized, political_prompts and violent_prompts from public code. The numbers of error codes in "
+            "the body (408, 581, 588) are from memory: unchecked.",
+            "接口、服务与长度限制均与文档核对；返回字段与官方 SDK 核对；签名可复现文档示例。标签与所存文档核对；"
+            "privacy_*、customized、political_prompts、violent_prompts 取自公开代码。返回体内错误码（408、581、588）"
+            "的数值凭记忆写入，未核对。",
         ),
     )
     fields: tuple[Field, ...] = (

@@ -113,10 +113,10 @@ class Tencent:
         ),
         checked=Said(
             "Operation, fields and limits against the page and the official SDK; the signature reproduces the "
-            "published example. The page names the labels Normal, "
-            'Porn, Abuse, Ad and Custom and "others"; the others here are those that its products use: unchecked.',
-            "接口、字段与长度限制均与文档及官方 SDK 核对；签名可复现文档示例。文档列出 Normal、Porn、Abuse、Ad、"
-            "Custom 及“其他”；此处其余标签取自其产品用法，未核对。",
+            "published example. The SDK names the labels Normal, Porn, Abuse, Ad and others that it doesn't list; "
+            "those here are from memory: unchecked.",
+            "接口、字段与长度限制均与文档及官方 SDK 核对；签名可复现文档示例。SDK 列出 Normal、Porn、Abuse、Ad "
+            "及未列明的其他标签；此处其余标签凭记忆写入，未核对。",
         ),
     )
     fields: tuple[Field, ...] = (

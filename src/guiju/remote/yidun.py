@@ -1,10 +1,9 @@
 """NetEase Yidun (网易易盾), text check v5.
 
-Documentation: https://support.dun.163.com/documents/588434200783982592 (text; not readable when this was written),
-the official examples,
-which were: https://github.com/yidun/antispam-python-demo and https://github.com/yidun/antispam-nodejs-demo (request,
-signature, suggestion,
-labels), https://support.dun.163.com/documents/2018041901?docId=150425947576913920 (version 3 of the page: length).
+Documentation: the official examples, https://github.com/yidun/antispam-python-demo and
+https://github.com/yidun/antispam-nodejs-demo (request, signature, suggestion, labels), and
+https://support.dun.163.com/documents/2018041901?docId=150425947576913920 (version 3 of the page: length). The page of
+version 5 could not be read.
 """
 
 from __future__ import annotations

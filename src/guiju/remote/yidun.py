@@ -108,12 +108,11 @@ class Yidun:
             "https://support.dun.163.com/documents/2018041901?docId=150425947576913920",
         ),
         checked=Said(
-            "Request, signature, suggestion and the shape of labels against the official examples; no published "
-            "value of a signature exists. Numbers of labels "
-            "and the codes of errors are from public code that uses the service: unchecked. Length from version 3 "
-            "of the page.",
-            "请求、签名、处置建议与标签结构均与官方示例核对；文档未给出签名示例值。"
-            "标签编号与错误码取自使用该服务的公开代码，未核对；长度限制取自第 3 版文档。",
+            "Request, signature, suggestion and the shape of labels against the official examples; no published value of "
+            "a signature exists. Numbers of labels are from public code that uses the service, error codes from memory: "
+            "unchecked. Length from version 3 of the page.",
+            "请求、签名、处置建议与标签结构均与官方示例核对；文档未给出签名示例值。标签编号取自使用该服务的公开代码，"
+            "错误码凭记忆写入，均未核对；长度限制取自第 3 版文档。",
         ),
     )
     fields: tuple[Field, ...] = (

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, responses_shape, responses_translate, sse
@@ -144,6 +146,8 @@ class OpenAiResponses:
     def refusal(self, ask: Ask, *, exchange: str, created: int, text: str, finish: str, label: Json) -> bytes:
         """See `Dialect.refusal`."""
         name = f"resp_{exchange}"
+        # Nothing of the request is repeated: what was refused may stand in it.
+        ask = structs.replace(ask, body={k: v for k, v in ask.body.items() if k not in ECHOED})
         if ask.stream:
             writer = Writer(ask, label)
             writer.name, writer.created = name, created

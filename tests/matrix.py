@@ -31,9 +31,7 @@ BAIT: dict[str, dict[Action, str]] = {
 
 LEXICON = {action: f"A.1.{letter}" for action, letter in zip(Action, "abcde", strict=True)}
 PATTERN = {action: f"A.2.{letter}" for action, letter in zip(Action, "abcde", strict=True)}
-PERSONAL = dict(
-    zip(Action, ("I.email", "I.mobile", "I.resident_id", "I.api_key", "I.bank_card"), strict=True)
-)
+PERSONAL = dict(zip(Action, ("I.email", "I.mobile", "I.resident_id", "I.api_key", "I.bank_card"), strict=True))
 POLICY = json.dumps({
     "name": "default", "title": {"zh": "矩阵", "en": "Matrix"},
     "rules": [
@@ -84,7 +82,9 @@ _OPENAI_CHAT = {
     "user": _chat(_user(AT)),
     "part": _chat(_user([{"type": "text", "text": AT}])),
     "assistant": _chat({"role": "assistant", "content": AT}),
-    "call": _chat(_with(_CALLED, arguments=json.dumps({"a": AT})), {"role": "tool", "tool_call_id": "c1", "content": "1"}),
+    "call": _chat(
+        _with(_CALLED, arguments=json.dumps({"a": AT})), {"role": "tool", "tool_call_id": "c1", "content": "1"}
+    ),
     "tool result": _chat(_CALLED, {"role": "tool", "tool_call_id": "c1", "content": AT}),
     "tool description": _chat(tools=[_function(description=AT)]),
     "tool schema": _chat(tools=[_function(parameters=_SCHEMA)]),
@@ -174,8 +174,9 @@ def _chat_answer(message: Callable[[str], Json], choice: int = 0) -> Callable[[s
     def said(text: str, stream: bool) -> bytes:
         head: Json = {"id": "c1", "created": 1, "model": "m"}
         if not stream:
-            choices = [{"index": i, "message": {"role": "assistant", "content": None if i == choice else "好"} | (message(text) if i == choice else {}),
-                        "finish_reason": "stop"} for i in range(choice + 1)]  # fmt: skip
+            says = [{"content": None} | message(text) if i == choice else {"content": "好"} for i in range(choice + 1)]
+            choices = [{"index": i, "message": {"role": "assistant", **said}, "finish_reason": "stop"}
+                       for i, said in enumerate(says)]  # fmt: skip
             return _whole({**head, "object": "chat.completion", "choices": choices})
         parted = [{"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in _pieces(text)]
         deltas = [message(p) for p in _pieces(text)]
@@ -197,7 +198,9 @@ def _messages_answer(block: Json, delta: str, field: str) -> Callable[[str, bool
         head: Json = {"id": "m1", "type": "message", "role": "assistant", "model": "m", "content": []}
         usage = {"input_tokens": 1, "output_tokens": 1}
         if not stream:
-            full = named | ({"input": json.loads(text)} if delta == "input_json_delta" else {field: text} if field else {})
+            full = named | (
+                {"input": json.loads(text)} if delta == "input_json_delta" else {field: text} if field else {}
+            )
             return _whole(head | {"content": [full], "stop_reason": "end_turn", "usage": usage})
         at = {"index": 0}
         pieces = [{"type": "content_block_delta", **at, "delta": {"type": delta, field: p}} for p in _pieces(text)]
@@ -275,7 +278,7 @@ BENIGN: dict[str, str] = {path: next(iter(places)) for path, places in ANSWERS.i
 """Where an answer says something harmless."""
 
 _PLACES = {
-    "openai_completions": ("reasoning", "refusal", "arguments", "tool name", "unknown field"),
+    "openai_completions": ("reasoning", "arguments", "tool name", "unknown field"),
     "anthropic_messages": ("unknown field", "other choice"),
     "ollama_chat": ("unknown field", "other choice"),
     "ollama_generate": ("arguments", "tool name", "unknown field", "other choice"),

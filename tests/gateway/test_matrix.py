@@ -24,7 +24,6 @@ from guiju.review.policy_file import parse_policy
 from guiju.types import Action
 from inside import Inside, body_of, request, status_of
 
-
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 

@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol):
         self._over, self._call = True, None
         if self.lost:
             return
-        call = Call(self, "", b"", {})
+        call = Call(self, "", self._target, self._headers)  # as far as it came: it tells in which shape to answer
         call.error, call.keep_alive = error, False
         self._take(call)
 

@@ -19,7 +19,7 @@ from guiju import plugins
 from guiju.ledger import entries
 from guiju.review import load
 from guiju.review.judge import Reviewer
-from guiju.review.lexicon import Term, encode_terms
+from guiju.review.lexicon_blob import Term, encode_terms
 from guiju.review.policy_file import parse_policy
 from guiju.types import Action
 from inside import Inside, body_of, request, status_of

@@ -51,6 +51,13 @@ def at_least_one(text: str) -> int:
     return number
 
 
+def log_format(text: str) -> str:
+    """`logfmt` or `json`. Raises: ValueError."""
+    if text not in ("logfmt", "json"):
+        raise ValueError(Said("write logfmt or json", "请填写 logfmt 或 json"))
+    return text
+
+
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
@@ -298,6 +305,13 @@ SETTINGS: tuple[Setting, ...] = (
         Said("Whether activating a policy needs a second person", "启用策略是否须由另一人确认"),
     ),
     Setting("log.level", str, "info", "", Said("debug, info, warning or error", "debug、info、warning 或 error")),
+    Setting(
+        "log.format",
+        log_format,
+        "logfmt",
+        "",
+        Said("Lines of a gateway worker's log: logfmt or json", "网关工作进程的日志格式：logfmt 或 json"),
+    ),
 )
 
 RETIRED: dict[str, Said] = {}

@@ -75,10 +75,11 @@ def test_a_full_disk_ends_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     assert child.running
 
 
-def test_it_echoes_a_childs_errors(desk: Desk):
-    desk.python("gateway", f"print('level=info fine\\nlevel=ERROR journal full', flush=True)\n{FOREVER}")
+@pytest.mark.parametrize("line", ["level=ERROR journal full", '{"level":"error","message":"journal full"}'])
+def test_it_echoes_a_childs_errors(desk: Desk, line: str):
+    desk.python("gateway", f"print('level=info fine', {line!r}, sep=chr(10), flush=True)\n{FOREVER}")
     desk.until(lambda: bool(desk.echoed))
-    assert desk.echoed == ["gateway: level=ERROR journal full"]
+    assert desk.echoed == [f"gateway: {line}"]
 
 
 def test_it_starts_a_crashed_child_again_and_says_what_it_said_last(desk: Desk):

@@ -523,6 +523,16 @@ def test_what_is_wrong_with_a_request_is_told_in_its_language(guiju: Whole, lang
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
 
 
+def test_an_exchange_leaves_one_line_in_the_log_and_no_contents(guiju: Whole, client: openai.OpenAI):
+    answer = client.chat.completions.with_raw_response.create(model="m", messages=user("a secret of the client's"))
+    exchange = answer.headers["x-guiju-exchange"]
+    logged = "".join(path.read_text() for path in (guiju.home / "logs").glob("gateway*.log"))
+    lines = [line for line in logged.splitlines() if f"exchange={exchange}" in line]
+    assert len(lines) == 1
+    assert " door=openai_chat model=m outcome=served ms=" in lines[0]
+    assert "a secret" not in logged
+
+
 def test_metrics_tell_what_happened(guiju: Whole, client: openai.OpenAI):
     client.chat.completions.create(model="m", messages=user("hi"))
     assert 'guiju_exchanges_total{door="openai_chat",outcome="served"}' in httpx.get(f"{guiju.url}/metrics").text

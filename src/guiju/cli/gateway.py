@@ -14,6 +14,7 @@ from guiju.cli.words import say
 from guiju.config import load
 from guiju.errors import Said
 from guiju.gateway import worker
+from guiju.gateway.log_lines import Lines
 from guiju.quoted import quoted
 
 COLLECT = 20_000, 20, 20
@@ -46,10 +47,9 @@ def run(args: argparse.Namespace) -> int:
     config = load()
     given = {k: v for k, v in (("port", args.port), ("host", args.host)) if v is not None}
     config = config.with_values(**given)
-    level = str(config["log.level"]).upper()
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="time=%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines(config["log.format"]))
+    logging.basicConfig(handlers=[handler], level=str(config["log.level"]).upper())
 
     def ready(port: int) -> None:
         gc.collect()

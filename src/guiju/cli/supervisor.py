@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import select
 import selectors
 import signal
@@ -25,6 +26,9 @@ from guiju import clock
 from guiju.cli.words import say
 from guiju.errors import Said
 from guiju.quoted import quoted
+
+SERIOUS = re.compile(r'level"?[=:]"?(error|critical)\b', re.IGNORECASE)
+"""What a child logs so is echoed, as logfmt or as JSON."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Seconds before a crashed child is started again: doubled each time, forgotten after a minute of health."""
@@ -186,7 +190,7 @@ class Supervisor:
         self._log(child, data)
         for line in data.decode("utf-8", "replace").splitlines():
             child.tail.append(line)
-            if "level=error" in line.lower() or "level=critical" in line.lower():
+            if SERIOUS.search(line):
                 self._echo(f"{child.name}: {line}")
 
     def _log(self, child: Child, data: bytes) -> None:

@@ -36,6 +36,7 @@ from guiju.gateway.compiled import Compiled
 from guiju.gateway.forward import forward
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
+from guiju.gateway.log_lines import fields
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.routing import Target
 from guiju.gateway.state import Gateway
@@ -67,6 +68,8 @@ class Exchange:
         self.interruption: PolicyError | KeyRevoked | None = None
         self.targets: list[Target] = []
         """Upstreams that can answer, in the order in which they are tried."""
+        self.model = ""
+        """As it was asked for, once the exchange is opened; `?` where the service has none of that name."""
         self.attempts = 0
         self.reply: Reply | None = None
         self.relay: stream.Relay | None = None
@@ -115,7 +118,7 @@ class Exchange:
         """What the caller is told of it: a failure that nobody thought of is ours."""
         if isinstance(problem, GuijuError):
             return problem
-        _log.error("exchange=%s error=%r", self.id, problem, exc_info=problem)
+        _log.error("error=%r", problem, exc_info=problem, extra=fields(exchange=self.id))
         return OurError()
 
     def interrupt(self, error: PolicyError | KeyRevoked) -> None:
@@ -175,6 +178,7 @@ class Exchange:
         if compiled.snapshot.keep_contents:
             contents = seal.commit(self.call.body, key)
         verdict = combine(verdicts)
+        self.model = ask.model if compiled.offers(grant.service, ask.model) else "?"
         entry = entries.Opened(
             at_ms=clock.epoch_ms(),
             exchange=self.id,
@@ -184,7 +188,7 @@ class Exchange:
             service=grant.service,
             key=grant.key,
             subject=grant.subject,
-            model=ask.model if compiled.offers(grant.service, ask.model) else "?",
+            model=self.model,
             upstream=grant.upstream,
             upstream_model=grant.model,
             stream=ask.stream,
@@ -244,6 +248,11 @@ class Exchange:
         counts = self.gateway.counts
         counts.exchanges[f"{self.dialect.name}|{outcome}"] += 1
         counts.took(now - self._began)
+        if _log.isEnabledFor(logging.INFO):
+            told = {k: more[k] for k in ("input_tokens", "output_tokens", "code") if more.get(k)}
+            door, ms = self.dialect.name, round((now - self._began) * 1000)
+            line = fields(exchange=self.id, door=door, model=self.model, outcome=outcome, ms=ms, **told)
+            _log.info("closed", extra=line)
         saved = self.gateway.journal.append(entry, committed.payload if committed else b"", self._subject)
         if durable:
             await saved

@@ -38,6 +38,7 @@ from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
 from guiju.gateway.log_lines import fields
 from guiju.gateway.refusal import Speaker
+from guiju.gateway.restoring import Restoring
 from guiju.gateway.routing import Target
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
@@ -45,6 +46,7 @@ from guiju.label.record import produced
 from guiju.ledger import entries, seal
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
+from guiju.review.restore import Kept
 from guiju.types import Action, Judged, Media, Path, Verdict
 from guiju.wire.dialect import Ask, Dialect, Json
 
@@ -72,6 +74,8 @@ class Exchange:
         """As it was asked for, once the exchange is opened; `?` where the service has none of that name."""
         self.attempts = 0
         self.reply: Reply | None = None
+        self.kept: Kept | None = None
+        """What of the request is restored in the answer."""
         self.relay: stream.Relay | None = None
         """While it streams."""
         self._served: Callable[[], dict[str, Any]] = dict
@@ -213,6 +217,7 @@ class Exchange:
                 Media(path=entries.place(m.path), kind=m.kind, digest=seal.keyed(m.digest, key)) for m in ask.media
             ),
             commitment=contents.commitment if contents else "",
+            reversible=tuple(sorted(self.kept.classes)) if self.kept else (),
         )
         self.count(verdict.judged, "input")
         await self.gateway.journal.append(entry, contents.payload if contents else b"", self._subject)
@@ -356,6 +361,7 @@ class Exchange:
             notices=not ask.json_mode and not grant.observe,
             label=label,
             clear=reviewer.clear,
+            restoring=Restoring(self.kept) if self.kept else None,
         )
         self.move(SERVING)
         call = self.call

@@ -15,6 +15,7 @@ from typing import Any
 
 from guiju.errors import Said, UpstreamUnavailable
 from guiju.gateway.http import Call
+from guiju.gateway.restoring import Restoring
 from guiju.gateway.upstream import Reply
 from guiju.label import notice
 from guiju.ledger import entries
@@ -48,6 +49,7 @@ class Relay:
         place: where the notice stands in text: `interface` (nowhere), `begin` or `end`.
         label: the `guiju` object that the dialect writes; it is told here when something has been masked.
         clear: whether a string surely holds nothing that is found: spares identifiers a gate of their own.
+        restoring: where the request was masked reversibly.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Relay:
         notices: bool,
         label: Json | None = None,
         clear: Callable[[str], bool] = lambda text: False,
+        restoring: Restoring | None = None,
     ) -> None:
-        self.answer = answer
+        self.answer, self.restoring = answer, restoring
         self.gates: dict[str, Holdback] = {}
         self.alone: list[tuple[str, Holdback]] = []
         """Strings in which something was found that were judged by themselves."""
@@ -75,7 +78,7 @@ class Relay:
         self.notices: list[tuple[str, int, int]] = []
         """(channel, offset in the delivered text, length)."""
         self.contents: dict[str, list[str]] = {}
-        """What was delivered, by channel: for the sealed record."""
+        """What was delivered, by channel, before anything was restored in it: for the sealed record."""
         self.delivered = 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
@@ -111,12 +114,16 @@ class Relay:
                     if reading == "id":
                         identifiers[channel] = piece
                         continue
+                    if self.restoring is not None:
+                        self.restoring.open(channel, form)
                 else:
                     gate = self.gates.get(channel)
                     if gate is None:
                         gate = self.gates[channel] = self._make_gate(form)
                         if says:
                             self._says.add(channel)
+                        if self.restoring is not None:
+                            self.restoring.open(channel, form)
                     piece = gate.feed(text, alone) if alone else fed(gate, text)
                     if gate.ended:
                         released[channel] = released.get(channel, "") + piece
@@ -126,7 +133,7 @@ class Relay:
                 self._finish(event.ends, released, out)
             if released:
                 for channel, piece in released.items():
-                    if piece:
+                    if piece or self._waits(channel):
                         released[channel] = self._deliver(channel, piece)
             written = event.write(released | identifiers if identifiers else released)
             if event.final:
@@ -151,7 +158,7 @@ class Relay:
                 self._noticed.discard(channel)
                 self.notices.append((channel, gate.delivered, len(self._end)))
                 tail += self._end
-            if not tail:
+            if not tail and not self._waits(channel):
                 continue
             if channel in released:
                 released[channel] += tail
@@ -171,6 +178,8 @@ class Relay:
             self.notices.append((channel, self.gates[channel].delivered, len(self._end)))
             out.append(self.answer.more(channel, self._deliver(channel, self._end)))
         self._noticed.clear()
+        if self.restoring is not None:
+            out += [self.answer.more(channel, text) for channel, text in self.restoring.cut()]
         return b"".join(out)
 
     def _stop(self, gate: Holdback, released: dict[str, str], out: list[bytes]) -> None:
@@ -192,7 +201,13 @@ class Relay:
                 piece = self._begin + piece
         self.delivered += len(piece)
         self.contents.setdefault(channel, []).append(piece)
-        return piece
+        if self.restoring is None:
+            return piece
+        gate = self.gates.get(channel)
+        return self.restoring.feed(channel, piece, last=gate is None or gate.closed)
+
+    def _waits(self, channel: str) -> bool:
+        return self.restoring is not None and self.restoring.waits(channel)
 
     @property
     def judged(self) -> list[Judged]:
@@ -227,7 +242,7 @@ class Relay:
                 for channel, gate in self._all()
                 if gate.judged
             ),
-            "insertions": tuple(masks + notices),
+            "insertions": tuple(masks + notices + (self.restoring.insertions() if self.restoring else [])),
             "characters": self.delivered,
             "contents": [[channel, "".join(parts)] for channel, parts in self.contents.items()],
         }

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from guiju.gateway import restoring
 from guiju.types import Direction, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -29,17 +30,20 @@ async def aside(size: int, work: Callable[[], T]) -> T:
 
 
 async def review(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
-    """The verdict on each text, by the policy of the exchange's service."""
+    """The verdict on each text, by the policy of the exchange's service. What of an input may be restored is kept in
+    `exchange.kept`."""
+    random = restoring.drawn(exchange) if direction == "input" else b""
     if sum([len(s.text) for s in segments]) > LARGE:
-        return await asyncio.to_thread(_judge, exchange, segments, direction)
-    return _judge(exchange, segments, direction)
+        return await asyncio.to_thread(_judge, exchange, segments, direction, random)
+    return _judge(exchange, segments, direction, random)
 
 
-def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
+def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction, random: bytes) -> list[Verdict]:
     admitted = exchange.admitted
     assert admitted is not None
     reviewer = exchange.compiled.reviewers[admitted.service.policy]
-    return [
+    kept = restoring.kept(exchange, segments, random) if random else None
+    verdicts = [
         reviewer.review(
             s.text,
             direction=direction,
@@ -47,6 +51,10 @@ def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction
             form=s.form,
             language=exchange.language,
             sample=exchange.sample,
+            kept=kept,
         )
         for s in segments
     ]
+    if kept:
+        exchange.kept = kept
+    return verdicts

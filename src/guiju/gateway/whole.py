@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from guiju.gateway import ids, texts
+from guiju.gateway import ids, restoring, texts
 from guiju.gateway.life import SERVING
 from guiju.label import notice
 from guiju.ledger import entries
@@ -59,10 +59,13 @@ async def serve(exchange: Exchange, ask: Ask, body: bytes) -> None:
     masked = bool(replaced)
     notices = _notices(exchange, answer, ask, replaced)
     label = exchange.label() | ({"action": "mask"} if masked else {})
-    out = await texts.aside(len(body), lambda: answer.write(replaced, label))
+    written, restored = replaced, ()
+    if exchange.kept is not None:
+        written, restored = restoring.whole(exchange.kept, answer.segments, replaced)
+    out = await texts.aside(len(body), lambda: answer.write(written, label))
     await exchange.close(
         "masked" if masked else "served",
-        insertions=notices,
+        insertions=notices + restored,
         label=exchange.label_text,
         content_ids=tuple(ids.content_id(exchange.id, i) for i in range(max(1, len(answer.content_paths)))),
         characters=sum(len(s.text) for s in answer.segments if s.role),

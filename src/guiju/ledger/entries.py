@@ -111,6 +111,8 @@ class Opened(_Entry, frozen=True, kw_only=True, tag="exchange.opened", omit_defa
     characters: int = 0
     media: tuple[Media, ...] = ()
     """What passed unreviewed."""
+    reversible: tuple[str, ...] = ()
+    """Classes of what was masked so that the answer says it again; the values are in no record but the sealed request."""
     commitment: str = ""
     """Keyed BLAKE2b-256 of the contents under a random key that is sealed with them, hex."""
 
@@ -120,9 +122,11 @@ class Insertion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     channel: str
     offset: int
-    """In characters of the delivered text of that channel."""
+    """In characters of the delivered text of that channel; where something was restored in it, of the text before that, as
+    it was reviewed and is sealed."""
     length: int
     kind: Literal["notice", "mask", "refusal", "restored", "withheld"]
+    """`restored`: a placeholder of that length, in whose place the value left that it stood for."""
     removed: int = 0
     """Characters of the upstream's text that it stands for."""
 

@@ -17,6 +17,7 @@ from guiju.review.canon import plain
 from guiju.review.detector import Detector, Scan, Scanner
 from guiju.review.holdback import Holdback
 from guiju.review.policy import Audience, Policy
+from guiju.review.restore import Kept
 from guiju.types import Action, Direction, Finding, Form, Judged, Verdict
 
 Placeholders = Callable[[str, str], str]
@@ -67,6 +68,8 @@ class Reviewer:
         self._placeholders = placeholders
         self.holds_sentences = any(hasattr(d.scanner(frozenset(), "output"), "overdue") for d in detectors)
         """Whether a stream may wait for the end of a sentence; how long is the gateway's to say."""
+        self.restorable = frozenset(rule.id for rule in policy.rules if rule.restore)
+        """Rules whose masks in a request are restored in its answer."""
         self._ways: dict[tuple[Direction, Audience], _Way] = {}
 
     def _way(self, direction: Direction, audience: Audience) -> _Way:
@@ -120,12 +123,14 @@ class Reviewer:
         form: Form = "text",
         language: str = "zh",
         sample: float = 1.0,
+        kept: Kept | None = None,
     ) -> Verdict:
         """Judge a whole text.
 
         Args:
             sample: a number drawn evenly from [0, 1) by the caller: a rule that queues a share of its findings for
                 people does so where the share exceeds it. 1.0 queues only what is always queued.
+            kept: takes what is masked by a rule that restores; without it all is masked for good.
 
         Returns:
             The verdict; offsets are characters of `text`, and `text` is the masked text where the action is `mask`.
@@ -139,7 +144,13 @@ class Reviewer:
         else:
             gate = self.holdback(direction=direction, audience=audience, form=form, language=language)
         served = gate.feed(text) + gate.close()
-        return self.verdict(gate, served if gate.insertions else None, sample=sample)
+        verdict = self.verdict(gate, served if gate.insertions else None, sample=sample)
+        if kept is None or verdict.text is None:
+            return verdict
+        marked = kept.masked(
+            text, served, gate.insertions, verdict.judged, form=form, restorable=self.restorable
+        )
+        return msgspec.structs.replace(verdict, text=marked)
 
     def clear(self, text: str) -> bool:
         """Whether a whole text surely holds nothing that any detector finds. False where in doubt."""

@@ -37,6 +37,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Share of such findings that open an item for a person, 0 to 1; `escalate` always does."""
     mask: str = ""
     """Placeholder in place of the class's own, `[手机号]`; may hold `{last4}` only where partial masks are opted in."""
+    restore: bool = False
+    """A mask in a request is restored in its answer (restore.py)."""
     answer: str = ""
     """Name of the safe answer on refuse: "" is the standard refusal, `help_lines` offers help."""
     line: int = 0

@@ -110,7 +110,7 @@ class _Reader:
             version=version,
             title_zh=title_zh,
             title_en=title_en,
-            serve_and_escalate=self._try(lambda: self._boolean(top), False),
+            serve_and_escalate=self._try(lambda: self._boolean(top, "serve_and_escalate"), False),
             rules=tuple(rules),
             patterns=tuple(patterns_found),
             cases=tuple(cases),
@@ -172,6 +172,7 @@ class _Reader:
             "action",
             "queue",
             "mask",
+            "restore",
             "answer",
         }
         fields = self._mapping(node, known, required=("class", "action"))
@@ -183,6 +184,10 @@ class _Reader:
         )
         action = Action(one("action", _ACTIONS))
         self._only_with(fields, "mask", action is Action.MASK, "mask")
+        self._only_with(fields, "restore", action is Action.MASK, "mask")
+        direction, restore = one("direction", _DIRECTIONS), self._boolean(fields, "restore")
+        if restore:
+            self._restorable(fields, direction)
         self._only_with(
             fields,
             "answer",
@@ -192,7 +197,7 @@ class _Reader:
         return Rule(
             id=self._string(fields["id"], "id") if "id" in fields else f"rule{number + 1}",
             classes=tuple(self._class(n) for n in self._one_or_more(fields["class"])),
-            direction=one("direction", _DIRECTIONS),
+            direction=direction,
             audience=many("audience", _AUDIENCES),
             detector=self._string(fields["detector"]) if "detector" in fields else "",
             severity=many("severity", _SEVERITIES),
@@ -200,6 +205,7 @@ class _Reader:
             action=action,
             queue=self._share(fields["queue"], "queue") if "queue" in fields else 0.0,
             mask=self._string(fields["mask"]) if "mask" in fields else "",
+            restore=restore,
             answer=one("answer", _ANSWERS) or "",
             line=node.start_mark.line + 1,
         )
@@ -210,6 +216,22 @@ class _Reader:
                 fields[key].start_mark,
                 Said("`{key}` says nothing here", "`{key}` 在此不起作用", key=key),
                 Said("it belongs to action: {actions}", "它只用于 action: {actions}", actions=actions),
+            )
+
+    def _restorable(self, fields: Mapping[str, yaml.Node], direction: str | None) -> None:
+        """What can't stand beside `restore: true`."""
+        mark = fields["restore"].start_mark
+        if direction == "output":
+            self._fail(
+                mark,
+                Said("an answer's own findings can't be restored", "回答自身的发现无法还原"),
+                Said("write direction: input, or leave restore out", "请写 direction: input，或去掉 restore"),
+            )
+        if "mask" in fields:
+            self._fail(
+                mark,
+                Said("with `restore` the placeholder can't be chosen", "使用 `restore` 时不能自定占位文字"),
+                Said("leave one of mask and restore out", "mask 与 restore 只能保留一项"),
             )
 
     def _pattern(self, node: yaml.Node, number: int) -> Pattern:
@@ -304,9 +326,8 @@ class _Reader:
             self._fail(node.start_mark, Said("`{name}` is empty", "`{name}` 为空", name=needed))
         return str(node.value)
 
-    def _boolean(self, top: Mapping[str, yaml.Node]) -> bool:
-        key = "serve_and_escalate"
-        return key in top and self._word(top[key], ("true", "false"), key) == "true"
+    def _boolean(self, fields: Mapping[str, yaml.Node], key: str) -> bool:
+        return key in fields and self._word(fields[key], ("true", "false"), key) == "true"
 
     def _word(self, node: yaml.Node, words: tuple[str, ...], what: str) -> str:
         word = self._string(node)

@@ -2,7 +2,7 @@
 
 For what a whole Guiju can't be made to do: a detector that fails, an upstream that breaks HTTP. `with Inside(home) as
 inside:`; `inside.says[model] = pieces` are raw bytes of the upstream's whole HTTP answer, head and all, or seconds to wait,
-or `CUT`; `inside.ask(...)` is a plain socket.
+`CUT`, or a function that makes bytes of the request; `inside.ask(...)` is a plain socket.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MIXED = ("anthropic", "openai")
 
 class Inside:
     """The running pair. `app` sets fields of the one app, `upstream` those of the upstreams (a secret in the clear);
-    `limits` those of the server; `detectors` are added."""
+    `limits` those of the server; `detectors` are added; `policy` is YAML in place of the default one."""
 
     def __init__(
         self,
@@ -61,11 +61,12 @@ class Inside:
         upstream: dict[str, Any] | None = None,
         limits: Limits | None = None,
         detectors: Any = (),
+        policy: str = "",
     ) -> None:
         self._fields = upstream or {}
         self._home, self._app, self._limits = home, app or {}, limits or Limits()
-        self.detectors = list(detectors)
-        self.says: list[bytes | float | str] = []
+        self.detectors, self._policy = list(detectors), policy or load.default_policy_yaml()
+        self.says: list[bytes | float | str | Callable[[bytes], bytes]] = []
         """What the upstream answers next, whatever it is asked."""
         self.asked: list[bytes] = []
         """Every request as the upstream read it: head and body."""
@@ -99,7 +100,7 @@ class Inside:
         journal = Journal(settings.journal, "n", 1, chain_key=keyring.chain, day_key=day_key(keyring))
         append = journal.append
         journal.append = lambda entry, *rest: (self.entries.append(entry), append(entry, *rest))[1]  # type: ignore[method-assign]
-        policy = parse_policy(load.default_policy_yaml(), taxonomy, file="default.yaml", version=1)
+        policy = parse_policy(self._policy, taxonomy, file="default.yaml", version=1)
         blobs = {name: encode_terms(terms) for name, terms in load.default_lexicons().items()}
         reviewer = plugins.reviewer(policy, blobs, taxonomy.placeholder)
         reviewer.detectors += tuple(self.detectors)
@@ -158,7 +159,7 @@ class Inside:
             head = await reader.readuntil(b"\r\n\r\n")
             size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
             asked.append(head + await reader.readexactly(size))
-            for piece in list(says):
+            for piece in [made(asked[-1]) if callable(made) else made for made in says]:
                 if piece is CUT:
                     writer.transport.abort()
                     return

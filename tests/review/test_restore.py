@@ -26,7 +26,22 @@ rules:
 """
 TAXONOMY = load.taxonomy()
 VALUES = ("13812345678", "138 1234 5679", "amei@example.com", "11010519491231002X")
-WORDS = ("请致电", "[1]", "［注］", "【", "[手机号-", "[手机", "]", " ", "\n", "\\", '"', "[手机号-1-k7m3p9t3]", "😀", "，")
+WORDS = (
+    "请致电",
+    "[1]",
+    "［注］",
+    "【",
+    "[手机号-",
+    "[手机",
+    "]",
+    " ",
+    "\n",
+    "\\",
+    '"',
+    "[手机号-1-k7m3p9t3]",
+    "😀",
+    "，",
+)
 MARKED = "k7m3p9t2"
 
 
@@ -106,7 +121,7 @@ class TestWholeWay:
         seen = masked(f"密钥 {key}，电话 13812345678", values)
         assert key not in seen
         assert "[密钥]" in seen
-        assert restored(seen, values, 1) == f"密钥 [密钥]，电话 13812345678"
+        assert restored(seen, values, 1) == "密钥 [密钥]，电话 13812345678"
 
     def test_without_a_place_to_keep_values_all_is_masked_for_good(self):
         assert REVIEWER.review("13812345678", direction="input").text == "[手机号]"
@@ -140,7 +155,9 @@ class TestPlaceholders:
         for seed in range(20):
             assert restored(said, values, seed) == said
 
-    @pytest.mark.parametrize("said", [r"[\u00zz", r"\u005", r"\\u005b手机号-1-k7m3p9t2]", "\\", r"[\q", r"\ud83d[\ud83d"])
+    @pytest.mark.parametrize(
+        "said", [r"[\u00zz", r"\u005", r"\\u005b手机号-1-k7m3p9t2]", "\\", r"[\q", r"\ud83d[\ud83d"]
+    )
     def test_escapes_that_are_none_stay_as_they_are(self, said: str):
         values = kept()
         values.placeholder("13812345678", "I.mobile")

@@ -59,9 +59,7 @@ async def serve(exchange: Exchange, ask: Ask, body: bytes) -> None:
     masked = bool(replaced)
     notices = _notices(exchange, answer, ask, replaced)
     label = exchange.label() | ({"action": "mask"} if masked else {})
-    written, restored = replaced, ()
-    if exchange.kept is not None:
-        written, restored = restoring.whole(exchange.kept, answer.segments, replaced)
+    written, restored = restoring.whole(exchange.kept, answer.segments, replaced) if exchange.kept else (replaced, ())
     out = await texts.aside(len(body), lambda: answer.write(written, label))
     await exchange.close(
         "masked" if masked else "served",

@@ -147,9 +147,7 @@ class Reviewer:
         verdict = self.verdict(gate, served if gate.insertions else None, sample=sample)
         if kept is None or verdict.text is None:
             return verdict
-        marked = kept.masked(
-            text, served, gate.insertions, verdict.judged, form=form, restorable=self.restorable
-        )
+        marked = kept.masked(text, served, gate.insertions, verdict.judged, form=form, restorable=self.restorable)
         return msgspec.structs.replace(verdict, text=marked)
 
     def clear(self, text: str) -> bool:

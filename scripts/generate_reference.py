@@ -223,7 +223,7 @@ def policy_file() -> str:
 
 ACTIONS = {
     "`allow`": "Served and recorded.",
-    "`mask`": "The finding is replaced by its class's placeholder (`[手机号]`), the rest is served.",
+    "`mask`": "The finding is replaced by its class's placeholder (`[手机号]`), the rest is served. With `restore: true` what was masked in a prompt comes back in its answer.",
     "`refuse`": "Stopped; a safe answer in the dialect takes its place.",
     "`block`": "Stopped; the dialect's own error.",
     "`escalate`": "As refuse, and a person is asked to look.",

@@ -295,6 +295,12 @@ class TestPolicies:
         assert "    4 |   - {id: b, class: A.1, action: block}" in done.stderr
         assert run("policy", "check", "--strict", str(file)).returncode == 1
 
+    def test_what_comes_back_in_answers_is_told(self, run: Run, tmp_path: Path):
+        file = tmp_path / "policy.yaml"
+        file.write_text("name: p\nrules:\n  - {id: back, class: I, action: mask, restore: true}\n", encoding="utf-8")
+        assert told(run("policy", "check", str(file), "--json"))["restores"] == ["back"]
+        assert "in prompts comes back in answers: back." in run("policy", "check", str(file)).stdout
+
     def test_its_cases_are_put_to_it_and_hold_up_its_activation(self, run: Run, tmp_path: Path):
         file = tmp_path / "policy.yaml"
         rules = "name: default\nrules:\n  - {id: phones, class: I.mobile, action: mask}\ncases:\n"

@@ -110,6 +110,18 @@ def test_every_mistake_of_a_file_is_told_at_once_and_in_order():
         ("name: a\nrules: [{class: I.ip, action: mask, min_score: .nan}]\n", (2, 48), "`min_score` must be a number"),
         ("name: a\nrules: [{class: I.ip, action: [mask]}]\n", (2, 31), "a single value belongs here"),
         ("name: a\nrules: [{<<: {class: I.ip}, action: mask}]\n", (2, 10), "`<<` is unknown here"),
+        ("name: a\nrules: [{class: I.ip, action: allow, restore: true}]\n", (2, 47), "`restore` says nothing here"),
+        ("name: a\nrules: [{class: I.ip, action: mask, restore: 1}]\n", (2, 46), "restore `1` is unknown"),
+        (
+            "name: a\nrules: [{class: I.ip, action: mask, direction: output, restore: true}]\n",
+            (2, 65),
+            "an answer's own findings can't be restored",
+        ),
+        (
+            "name: a\nrules: [{class: I.ip, action: mask, mask: x, restore: true}]\n",
+            (2, 55),
+            "with `restore` the placeholder can't be chosen",
+        ),
     ],
 )
 def test_one_mistake_is_told_at_its_place(text: str, place: tuple[int, int], problem: str):

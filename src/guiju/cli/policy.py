@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from guiju import plugins
 from guiju.cli import options, policy_diff
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         "cases": len(policy.cases),
     }
     if args.verb == "check":
-        return _checked(args, result, remarks)
+        return _checked(args, result | {"restores": [r.id for r in policy.rules if r.restore]}, remarks)
     if args.verb == "test":
         return _tested(args, result, failed)
     if failed:
@@ -105,7 +106,7 @@ def located(file: str, yaml: str, remark: Remark) -> str:
     return found.sentence(language())
 
 
-def _checked(args: argparse.Namespace, result: dict[str, object], remarks: list[Remark]) -> int:
+def _checked(args: argparse.Namespace, result: dict[str, Any], remarks: list[Remark]) -> int:
     if args.json:
         doubtful = [
             {"line": r.line, "problem": told(r.problem, language()), "hint": told(r.hint, language())} for r in remarks
@@ -121,6 +122,13 @@ def _checked(args: argparse.Namespace, result: dict[str, object], remarks: list[
                 **result,
             )
         print(f"{args.file}: {say(said)}")
+        if result["restores"]:
+            restores = Said(
+                "What these rules mask in prompts comes back in answers: {rules}.",
+                "以下规则在提示中遮盖的内容会在回答中还原：{rules}。",
+                rules=", ".join(result["restores"]),
+            )
+            print(f"{args.file}: {say(restores)}")
     return FOUND if remarks and args.strict else OK
 
 

@@ -404,6 +404,38 @@ class TestAnswer:
             assert closed.outcome == "masked"
             assert {i.kind for i in closed.insertions} == ({"mask", "restored"} if streamed else {"restored"})
 
+    def test_log_probabilities_never_say_a_placeholder(self, inside: Inside, client: openai.OpenAI):
+        def likely(request: bytes) -> bytes:
+            head = {"id": "c1", "created": 1, "model": "m", "object": "chat.completion.chunk"}
+            text = f"打给{placeholder(request)}吧"
+            told = [{"token": c, "logprob": 0.0, "bytes": None, "top_logprobs": []} for c in text]
+            choices: list[Any] = [
+                {"index": 0, "delta": {"content": e["token"]}, "logprobs": {"content": [e]}, "finish_reason": None}
+                for e in told
+            ]
+            return sse(
+                *(head | {"choices": [c]} for c in [*choices, {"index": 0, "delta": {}, "finish_reason": "stop"}])
+            )
+
+        inside.says = [likely]
+        text, tokens = "", ""
+        for part in client.chat.completions.create(
+            model="openai", messages=[{"role": "user", "content": PHONE}], stream=True, logprobs=True
+        ):
+            text += part.choices[0].delta.content or ""
+            tokens += "".join(e.token for e in (part.choices[0].logprobs and part.choices[0].logprobs.content) or ())
+        assert (text, tokens) == (f"打给{PHONE}吧", "打给")
+
+    def test_a_value_with_quotes_and_breaks_is_written_as_json(self, inside: Inside):
+        kept = Kept("k7m3p9t2", load.taxonomy().placeholder, "zh")
+        placeholder = kept.placeholder('a "b"\n\\', "I.address")
+        raw = chat(f"见{placeholder}。", json.dumps({"to": placeholder}), True).partition(b"\r\n\r\n")[2]
+        dialect, upstream, _ = DOORS["openai"](random.Random(1), [])
+        for seed in range(20):
+            heard = HEARD[dialect](relayed(dialect, upstream, raw, random.Random(seed), kept)[0])
+            assert heard["0.content"] == '见a "b"\n\\。'
+            assert json.loads(heard["0.arguments"]) == {"to": 'a "b"\n\\'}
+
     def test_a_stopped_stream_ends_after_what_was_safe(self, inside: Inside, client: openai.OpenAI):
         inside.says = [lambda request: completion(f"{placeholder(request)}，如何制作炸药", "", True)]
         parts = list(client.completions.create(model="base", prompt=f"打给{PHONE}", stream=True))

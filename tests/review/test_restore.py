@@ -123,6 +123,33 @@ class TestWholeWay:
         assert "[密钥]" in seen
         assert restored(seen, values, 1) == "密钥 [密钥]，电话 13812345678"
 
+    @given(
+        st.lists(st.sampled_from(("13812345678", "工号13812", "工号13912345678", "5678密", "，", " ")), max_size=9).map(
+            "".join
+        )
+    )
+    def test_findings_that_overlap_come_back_only_where_all_may(self, text: str):
+        for staff, restores in ((", restore: true", True), ("", False)):
+            policy = f"""
+name: overlapping
+rules:
+  - {{id: phones, class: I.mobile, action: mask, restore: true}}
+  - {{id: staff, class: X.staff, action: mask{staff}}}
+patterns:
+  - {{id: number, class: X.staff, regex: '工号[0-9]{{5}}|5678密', longest: 7}}
+"""
+            judge = plugins.reviewer(parse_policy(policy, TAXONOMY), {}, TAXONOMY.placeholder)
+            values = kept()
+            verdict = judge.review(text, direction="input", kept=values)
+            seen = text if verdict.text is None else verdict.text
+            covered = {n for j in verdict.judged for n in range(j.finding.start, j.finding.end)}
+            assert restored(seen, values, 1) == text if restores else True
+            clear = "".join(char for n, char in enumerate(text) if n not in covered)
+            assert re.sub(r"\[[^\]]*\]", "", seen) == clear
+            if not restores:
+                assert not values.classes - {"I.mobile"}
+                assert "工号138" not in restored(seen, values, 1)
+
     def test_without_a_place_to_keep_values_all_is_masked_for_good(self):
         assert REVIEWER.review("13812345678", direction="input").text == "[手机号]"
 

@@ -201,6 +201,8 @@ class Restorer:
         self._held = ""
         self._read = 0
         """Characters that came before `_held`."""
+        self._known = 0
+        """Readable characters of `_held`, after its bracket, that may become a placeholder: asked once."""
 
     @property
     def held(self) -> int:
@@ -239,18 +241,20 @@ class Restorer:
     def _inside(self, text: str, opened: re.Match[str]) -> tuple[int, str | None]:
         """What follows an opening bracket: the end and value of a placeholder; (-1, None) where it isn't known yet, (0, None)
         where it is none."""
+        known, inside = self._known if self._held and not opened.start() else 0, ""
+        self._known = 0
         if opened.lastgroup == "open":
             return -1, None
-        inside = ""
         for char, end in self._characters(text, opened.end()):
             if not char:
-                return -1, None
+                break
             if char in _CLOSE:
                 value = self._kept.value(inside)
                 return (0 if value is None else end), value
             inside += char
-            if not self._kept.may_become(inside):
+            if len(inside) > known and not self._kept.may_become(inside):
                 return 0, None
+        self._known = len(inside)
         return -1, None
 
     def _characters(self, text: str, at: int) -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ NO_PYTHON = case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in \
 	*) echo "$(PYTHON) is not here. Run: sudo apt install python3 python3-venv" ;; esac >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contract docs soak bench lock messages clean
+.PHONY: help run test lint format types contract docs soak bench guardbench lock messages clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,6 +49,9 @@ soak: dev ## the long forms of the tests: a million chunkings, a hundred kills
 
 bench: dev ## the gateway beside nginx, same machine, same run
 	$(BIN)/python -m bench $(ARGS)
+
+guardbench: dev ## gateways with their guards on: cost, delay, leaks (ARGS=--quick, ARGS=report)
+	$(BIN)/python -m bench.guardbench $(ARGS)
 
 messages: dev ## collect and compile translations (needs gettext)
 	cd src/guiju/control && ../../../$(BIN)/django-admin makemessages -l zh_Hans --no-obsolete --no-location && ../../../$(BIN)/django-admin compilemessages

@@ -16,8 +16,6 @@ import services
 from bench import client, machines, review
 from bench.upstream import PIECES
 
-TERMS = 20_000
-
 
 def measure_whole(port: int, key: str, pids: list[int], seconds: float) -> dict[str, float]:
     uvloop.run(client.whole(port, key, seconds=1, connections=64))
@@ -51,7 +49,7 @@ def rounds(quick: bool) -> dict[str, dict[str, float]]:
     found: dict[str, list[dict[str, float]]] = {"nginx": [], "guiju": []}
     with machines.upstream(0.0) as fast, machines.upstream(0.1) as paced:
         for kind, model in (("whole", fast), ("stream", paced)):
-            gateway = machines.Gateway(model, TERMS)
+            gateway = machines.Gateway(model, machines.TERMS)
             with machines.nginx(model) as (nginx_port, nginx_pids), gateway.running() as (port, pids):
                 time.sleep(1)
                 rest = {"idle_mb": machines.memory(pids[0]), "ready_seconds": gateway.ready_seconds}
@@ -91,7 +89,7 @@ def main() -> int:
     for key, value in alone.items():
         print(f"{key:32}{value:12.2f}")
     print()
-    print(f"Governed: authentication, review of {TERMS} terms in and out, label, durable record.")
+    print(f"Governed: authentication, review of {machines.TERMS} terms in and out, label, durable record.")
     print("Beside it nginx, which passes through.\n")
     print(f"{'':24}{'nginx':>12}{'guiju':>12}{'ratio':>9}")
     for key, ours in found["guiju"].items():

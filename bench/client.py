@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import statistics
 import time
 from typing import NamedTuple
@@ -33,19 +34,44 @@ class Load(NamedTuple):
         return statistics.quantiles(self.latencies, n=100)[98] * 1000
 
 
-def request(port: int, key: str, *, stream: bool) -> bytes:
-    body = json.dumps(
-        {"model": "m", "stream": stream, "messages": [{"role": "user", "content": PROMPT}]}, ensure_ascii=False
-    ).encode()
+HEADERS: dict[str, str] = {}
+"""None but those of every request."""
+
+
+def request(port: int, key: str, *, stream: bool, headers: dict[str, str] = HEADERS) -> bytes:
+    """A question to `/v1/chat/completions`, with these headers more."""
+    body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": PROMPT}]}
+    return post(port, key, "/v1/chat/completions", body, headers)
+
+
+def post(port: int, key: str, path: str, body: object, headers: dict[str, str]) -> bytes:
+    """A request of JSON as it goes over the wire."""
+    data = json.dumps(body, ensure_ascii=False).encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {key}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    ).encode() + body
+        f"POST {path} HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {key}\r\n{more}"
+        f"content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+    ).encode() + data
 
 
-async def whole(port: int, key: str, *, seconds: float, connections: int) -> Load:
+async def body_of(head: bytes, reader: asyncio.StreamReader) -> bytes:
+    """What follows a response's head, by its length, in chunks, or up to the end of the connection."""
+    head = head.lower()
+    if length := re.search(rb"\ncontent-length: *(\d+)", head):
+        return await reader.readexactly(int(length[1]))
+    if b"transfer-encoding: chunked" not in head:
+        return await reader.read(-1)
+    pieces = []
+    while size := int((await reader.readline()).partition(b";")[0], 16):
+        pieces.append(await reader.readexactly(size))
+        await reader.readexactly(2)
+    await reader.readline()
+    return b"".join(pieces)
+
+
+async def whole(port: int, key: str, *, seconds: float, connections: int, headers: dict[str, str] = HEADERS) -> Load:
     """Closed loop: each connection asks again as soon as it has its answer."""
-    message, latencies = request(port, key, stream=False), []
+    message, latencies = request(port, key, stream=False, headers=headers), []
     began = time.perf_counter()
 
     async def ask() -> None:
@@ -56,8 +82,7 @@ async def whole(port: int, key: str, *, seconds: float, connections: int) -> Loa
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(head.decode())
-            length = next(int(x[15:]) for x in head.lower().split(b"\r\n") if x.startswith(b"content-length:"))
-            await reader.readexactly(length)
+            await body_of(head, reader)
             latencies.append(time.perf_counter() - start)
         writer.close()
 

@@ -18,6 +18,8 @@ import services
 
 CHINESE = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也"
 """Some of the commonest characters."""
+TERMS = 20_000
+"""Of the lexicon that Guiju reviews with."""
 
 
 def terms(count: int) -> str:
@@ -49,8 +51,12 @@ def memory(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """A process and those it has forked."""
-    return [pid, *(int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    """A process and all that came from it, of any of its threads."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += children(int(child))
+    return found
 
 
 def wait(port: int, seconds: float = 30.0) -> None:
@@ -74,9 +80,9 @@ def running(command: list[str], **more: str) -> Iterator[subprocess.Popen[bytes]
 
 
 @contextmanager
-def upstream(pace: float) -> Iterator[int]:
+def upstream(pace: float, module: str = "bench.upstream") -> Iterator[int]:
     port = services.free_port()
-    with running([sys.executable, "-m", "bench.upstream", "--port", str(port), "--pace", str(pace)]):
+    with running([sys.executable, "-m", module, "--port", str(port), "--pace", str(pace)]):
         wait(port)
         yield port
 

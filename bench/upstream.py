@@ -42,6 +42,11 @@ PLAIN = HEAD % (b"application/json", b"content-length: %d\r\n" % len(WHOLE)) + W
 STREAM = HEAD % (b"text/event-stream", b"transfer-encoding: chunked\r\n")
 
 
+def streamed(body: bytes) -> bool:
+    """Whether a request asks for a stream."""
+    return b'"stream":true' in body.replace(b" ", b"")
+
+
 class Upstream(asyncio.Protocol):
     """One connection: requests with a content-length, answered in turn."""
 
@@ -58,10 +63,13 @@ class Upstream(asyncio.Protocol):
             if len(rest) < length:
                 return
             body, self.data = rest[:length], rest[length:]
-            if b'"stream":true' in body.replace(b" ", b""):
-                asyncio.get_running_loop().create_task(self.stream())
-            else:
-                self.transport.write(PLAIN)
+            self.answer(head, body)
+
+    def answer(self, head, body):
+        if streamed(body):
+            asyncio.get_running_loop().create_task(self.stream())
+        else:
+            self.transport.write(PLAIN)
 
     async def stream(self):
         self.transport.write(STREAM)
@@ -75,15 +83,20 @@ class Upstream(asyncio.Protocol):
         self.transport.write(LAST)
 
 
-async def main(port: int, pace: float) -> None:
-    Upstream.pace = pace
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+async def main(protocol: type[Upstream], port: int, pace: float) -> None:
+    protocol.pace = pace
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port)
     await server.serve_forever()
 
 
-if __name__ == "__main__":
+def run(protocol: type[Upstream]) -> None:
+    """The process: `--port`, `--pace` in seconds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--pace", type=float, default=0.0)
     options = parser.parse_args()
-    uvloop.run(main(options.port, options.pace))
+    uvloop.run(main(protocol, options.port, options.pace))
+
+
+if __name__ == "__main__":
+    run(Upstream)

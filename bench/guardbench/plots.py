@@ -1,0 +1,117 @@
+"""Plots as SVG, written by hand: horizontal bars and lines, both on logarithmic scales. Pure: the raw JSON in, text out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+
+from bench.guardbench import figures
+from bench.guardbench.figures import Run
+
+WIDTH, LABEL, BAR, MARGIN = 760, 250, 26, 40
+COLOURS = ("#0b6e4f", "#1f77b4", "#d95f02", "#7570b3", "#e7298a", "#666666", "#a6761d", "#66a61e", "#17becf")
+OURS = "#0b6e4f"
+
+
+def frame(height: float, title: str, inside: Iterable[str]) -> str:
+    """A drawing of its own that says what it shows; white, so that it can be read on any page."""
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
+        f'font-family="sans-serif" font-size="12">',
+        f"<title>{escape(title)}</title>", f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>',
+        f'<text x="12" y="22" font-size="14" font-weight="bold">{escape(title)}</text>', *inside, "</svg>", "",
+    ])  # fmt: skip
+
+
+def decades(values: list[float]) -> tuple[int, int]:
+    """Powers of ten that enclose positive values; at least one apart."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return low, max(high, low + 1)
+
+
+def power(exponent: int) -> str:
+    return f"{10**exponent:,}" if exponent >= 0 else f"{10.0**exponent:g}"
+
+
+def bars(title: str, values: dict[str, float]) -> str:
+    """One bar for each name, on a logarithmic scale; a value of zero has no bar, only its figure."""
+    positive = [value for value in values.values() if value > 0] or [1.0]
+    low, high = decades(positive)
+    room, inside = WIDTH - LABEL - 90, []
+    bottom = MARGIN + BAR * len(values)
+    for exponent in range(low, high + 1):
+        x = LABEL + room * (exponent - low) / (high - low)
+        inside.append(f'<line x1="{x:.1f}" y1="{MARGIN - 6}" x2="{x:.1f}" y2="{bottom}" stroke="#ddd"/>')
+        inside.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#555">{power(exponent)}</text>')
+    for row, (name, value) in enumerate(values.items()):
+        y = MARGIN + BAR * row
+        length = room * (math.log10(value) - low) / (high - low) if value > 0 else 0.0
+        colour = OURS if name.startswith("Guiju") else "#8a9aa9"
+        inside.append(f'<text x="{LABEL - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>')
+        inside.append(
+            f'<rect x="{LABEL}" y="{y + 3}" width="{max(length, 0):.1f}" height="{BAR - 8}" fill="{colour}"/>'
+        )
+        inside.append(f'<text x="{LABEL + max(length, 0) + 6:.1f}" y="{y + 15}">{value:,.4g}</text>')
+    return frame(bottom + 28, title, inside)
+
+
+def lines(title: str, series: dict[str, list[tuple[float, float]]], *, x_title: str) -> str:
+    """A line for each name through its points, both scales logarithmic; points must be positive."""
+    points = [point for line in series.values() for point in line]
+    if not points:
+        return frame(MARGIN, title, ())
+    height, left, right = 420, 70, 210
+    low, high = decades([y for _, y in points])
+    xs = sorted({x for x, _ in points})
+    first, last = math.log10(xs[0]), math.log10(xs[-1]) if len(xs) > 1 else math.log10(xs[0]) + 1
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (math.log10(x) - first) / (last - first)
+        up = (math.log10(y) - low) / (high - low)
+        return left + across * (WIDTH - left - right), height - 50 - up * (height - 50 - MARGIN)
+
+    inside = []
+    for exponent in range(low, high + 1):
+        _, y = place(xs[0], 10.0**exponent)
+        inside.append(f'<line x1="{left}" y1="{y:.1f}" x2="{WIDTH - right}" y2="{y:.1f}" stroke="#ddd"/>')
+        inside.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#555">{power(exponent)}</text>')
+    for x in xs:
+        across, _ = place(x, 10.0**low)
+        inside.append(f'<text x="{across:.1f}" y="{height - 32}" text-anchor="middle" fill="#555">{x:g}</text>')
+    inside.append(f'<text x="{left}" y="{height - 12}" fill="#555">{escape(x_title)}</text>')
+    for number, (name, line) in enumerate(series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
+        inside.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        inside += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in (place(*p) for p in line)]
+        y = MARGIN + 18 * number
+        inside.append(f'<rect x="{WIDTH - right + 16}" y="{y}" width="12" height="12" fill="{colour}"/>')
+        inside.append(f'<text x="{WIDTH - right + 34}" y="{y + 10}">{escape(name)}</text>')
+    return frame(height, title, inside)
+
+
+def way(speed: Run, name: str) -> list[tuple[float, float]]:
+    """(streams, p99 of a chunk's lag in milliseconds) of a peer, as far as it came."""
+    points = [(float(count), figures.delay(speed, name, count, "lag_ms", "p99")) for count in figures.levels(speed)]
+    return [(count, max(value, 0.001)) for count, value in points if value is not None]
+
+
+def drawn(speed: Run | None, leaks: Run | None) -> dict[str, str]:
+    """File name without its ending -> drawing, of what has been run."""
+    found = {}
+    if speed:
+        titles = {name: peer["title"] for name, peer in speed["peers"].items()}
+        request = {titles[name]: value for name in titles if name != "direct"
+                   and (value := figures.of_whole(speed, name, "cpu_us_per_request")) is not None}  # fmt: skip
+        found["cpu"] = bars("CPU microseconds per request (logarithmic)", request)
+        lag = {title: line for name, title in titles.items() if (line := way(speed, name))}
+        title = "A chunk's way in milliseconds, p99 (logarithmic)"
+        found["lag"] = lines(
+            title, lag, x_title=f"open streams, a chunk every {speed['conditions']['pace_seconds']} s each"
+        )
+    if leaks:
+        sums = {peer["title"]: float(figures.leaked(leaks, name)["delivered"])
+                for name, peer in leaks["peers"].items() if "leaks" in peer}  # fmt: skip
+        found["leaks"] = bars("Forbidden characters delivered (logarithmic)", sums)
+    return found

@@ -146,7 +146,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for part in [options.only] if options.only else PARTS:
             found = PARTS[part](names, options.quick)
-            (folder / f"{part}.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+            (folder / f"{part}.json").write_text(json.dumps(found, ensure_ascii=False) + "\n")
     report(folder)
     print(f"\n{folder}", file=sys.stderr)
     return 0

@@ -25,7 +25,7 @@ def of_whole(run: Run, name: str, key: str) -> float | None:
 
 
 def of_round(run: Run, name: str, key: str) -> float | None:
-    """`start_seconds`, `idle_mb`."""
+    """`start_seconds`, `idle_mb`, `warm_mb` (after load, before streams)."""
     return median([one[key] for one in rounds(run, name)])
 
 
@@ -71,10 +71,10 @@ def added(run: Run, name: str, count: int, what: str, share: str) -> float | Non
 
 
 def open_mb(run: Run, name: str, count: int) -> float | None:
-    """Megabytes more than idle while so many streams are open."""
-    idle = of_round(run, name, "idle_mb")
-    held = median([level["open_mb"] for level in of_level(run, name, count)])
-    return None if idle is None or held is None else held - idle
+    """Megabytes more than before while so many streams are open."""
+    grown = [level["open_mb"] - one["warm_mb"] for one in rounds(run, name) for level in one["streams"]
+             if level["streams"] == count]  # fmt: skip
+    return median(grown)
 
 
 def stopped(run: Run, name: str) -> str:

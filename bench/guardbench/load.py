@@ -64,8 +64,13 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {"p50": cuts[499], "p99": cuts[989], "p999": cuts[998], "max": max(values)}
 
 
-async def _streams(to: Running, count: int, seconds: float) -> tuple[list[Streams], float]:
-    """The clients, and how many megabytes the gateway held while all streams were open."""
+def megabytes(of: Running) -> float:
+    """Resident memory of all its processes."""
+    return sum(machines.memory(pid) for pid in of.processes())
+
+
+async def _streams(to: Running, count: int, timeout: float) -> tuple[list[Streams], float]:
+    """The clients, and how many megabytes the gateway held while all streams were open; cut off after `timeout` seconds."""
     loop, clients = asyncio.get_running_loop(), []
     message = client.request(to.port, to.key, stream=True, headers=to.headers)
     waiting = []
@@ -76,8 +81,8 @@ async def _streams(to: Running, count: int, seconds: float) -> tuple[list[Stream
         waiting.append(done)
         await asyncio.sleep(RAMP)
     await asyncio.sleep(1)
-    held = sum(machines.memory(pid) for pid in to.processes())
-    await asyncio.wait(waiting, timeout=seconds + PATIENCE)
+    held = megabytes(to)
+    await asyncio.wait(waiting, timeout=timeout)
     for one in clients:
         one.transport.abort()
     await asyncio.sleep(0)
@@ -88,7 +93,7 @@ def streams(to: Running, count: int, seconds: float) -> dict[str, Any]:
     """So many paced streams at once; `seconds` is what one takes without a gateway."""
     pids = to.processes()
     before = machines.cpu(pids)
-    clients, held = uvloop.run(_streams(to, count, seconds))
+    clients, held = uvloop.run(_streams(to, count, seconds + PATIENCE))
     spent = machines.cpu(pids) - before
     lags = [lag / 1000 for one in clients for lag in one.lags if 0 <= lag < 600_000_000]
     firsts = [one.first * 1000 for one in clients if one.first is not None]
@@ -150,7 +155,10 @@ def measure(start: Any, levels: Sequence[int], seconds: float, pace: float, chun
     with start as to:
         found: dict[str, Any] = {"start_seconds": wait_until_it_answers(to) if to.pid else 0.0}
         time.sleep(1)  # what goes on after a start isn't idling yet
-        found["idle_mb"] = sum(machines.memory(pid) for pid in to.processes())
+        found["idle_mb"] = megabytes(to)
+        found["whole"] = whole(to, seconds)
+        uvloop.run(_streams(to, 4, 1.0))  # what a first stream loads is no delay of the others
+        found["warm_mb"] = megabytes(to)
         found["streams"], found["stopped"] = [], ""
         for count in levels:
             level = streams(to, count, count * RAMP + pace * chunks)
@@ -158,5 +166,4 @@ def measure(start: Any, levels: Sequence[int], seconds: float, pace: float, chun
             found["stopped"] = overloaded(level)
             if found["stopped"]:
                 break
-        found["whole"] = whole(to, seconds)
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -76,17 +77,19 @@ def bounded(kind: str) -> str:
 
 @contextmanager
 def process(command: list[str], port: int, *, folder: Path, **more: str) -> Iterator[tuple[int, float]]:
-    """A server until the block ends, and when it was started; its output goes to `folder/log`. It sees nothing of what this
-    project's own environment says."""
+    """A server until the block ends, and when it was started; its output goes to `folder/log`, and the folder with it in
+    the end. It sees nothing of what this project's own environment says. Raises: install.Missing where it doesn't start."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GUIJU_", "VIRTUAL_ENV", "PYTHON"))}
     with (folder / "log").open("wb") as log:
         began = time.perf_counter()
         running = subprocess.Popen(command, cwd=folder, env=environment | more, stdout=log, stderr=log)
         try:
-            machines.wait(port, 120)
+            try:
+                machines.wait(port, 120)
+            except RuntimeError as silent:
+                said = (folder / "log").read_text(errors="replace")
+                raise install.Missing(f"did not start: {' '.join(said.split())[-300:]}") from silent
             yield running.pid, began
-        except RuntimeError as silent:
-            raise install.Missing(f"did not start: {(folder / 'log').read_text(errors='replace')[-300:]}") from silent
         finally:
             running.terminate()
             try:
@@ -94,6 +97,7 @@ def process(command: list[str], port: int, *, folder: Path, **more: str) -> Iter
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def fresh() -> tuple[int, Path]:

@@ -1,4 +1,4 @@
-"""Plots as SVG, written by hand: horizontal bars and lines, both on logarithmic scales. Pure: the raw JSON in, text out."""
+"""Plots as SVG, written by hand: horizontal bars, and lines, on logarithmic scales. Pure: the raw JSON in, text out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.guardbench import figures
 from bench.guardbench.figures import Run
 
 WIDTH, LABEL, BAR, MARGIN = 760, 250, 26, 40
-COLOURS = ("#0b6e4f", "#1f77b4", "#d95f02", "#7570b3", "#e7298a", "#666666", "#a6761d", "#66a61e", "#17becf")
+COLOURS = ("#999999", "#1f77b4", "#d95f02", "#7570b3", "#e7298a", "#444444", "#a6761d", "#66a61e", "#17becf")
 OURS = "#0b6e4f"
 
 
@@ -25,34 +25,40 @@ def frame(height: float, title: str, inside: Iterable[str]) -> str:
 
 
 def decades(values: list[float]) -> tuple[int, int]:
-    """Powers of ten that enclose positive values; at least one apart."""
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    """Powers of ten below and above all of these positive values."""
+    low, high = math.ceil(math.log10(min(values))) - 1, math.ceil(math.log10(max(values)))
     return low, max(high, low + 1)
+
+
+def figure(value: float) -> str:
+    """A value as a person reads it: three digits that matter, thousands apart."""
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
 
 
 def power(exponent: int) -> str:
     return f"{10**exponent:,}" if exponent >= 0 else f"{10.0**exponent:g}"
 
 
-def bars(title: str, values: dict[str, float]) -> str:
-    """One bar for each name, on a logarithmic scale; a value of zero has no bar, only its figure."""
-    positive = [value for value in values.values() if value > 0] or [1.0]
-    low, high = decades(positive)
-    room, inside = WIDTH - LABEL - 90, []
-    bottom = MARGIN + BAR * len(values)
-    for exponent in range(low, high + 1):
-        x = LABEL + room * (exponent - low) / (high - low)
+def bars(title: str, values: dict[str, float], *, whole: float | None = None) -> str:
+    """One bar for each name, on a logarithmic scale, where zero has no bar; or as parts of a `whole`."""
+    if whole is None:
+        low, high = decades([value for value in values.values() if value > 0] or [1.0])
+        ticks = [((exponent - low) / (high - low), power(exponent)) for exponent in range(low, high + 1)]
+        shares = [(math.log10(value) - low) / (high - low) if value > 0 else 0.0 for value in values.values()]
+    else:
+        ticks = [(quarter / 4, figure(whole * quarter / 4)) for quarter in range(5)]
+        shares = [value / whole for value in values.values()]
+    room, bottom, inside = WIDTH - LABEL - 90, MARGIN + BAR * len(values), []
+    for share, text in ticks:
+        x = LABEL + room * share
         inside.append(f'<line x1="{x:.1f}" y1="{MARGIN - 6}" x2="{x:.1f}" y2="{bottom}" stroke="#ddd"/>')
-        inside.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#555">{power(exponent)}</text>')
-    for row, (name, value) in enumerate(values.items()):
-        y = MARGIN + BAR * row
-        length = room * (math.log10(value) - low) / (high - low) if value > 0 else 0.0
-        colour = OURS if name.startswith("Guiju") else "#8a9aa9"
+        inside.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#555">{text}</text>')
+    for row, ((name, value), share) in enumerate(zip(values.items(), shares, strict=True)):
+        y, length = MARGIN + BAR * row, room * share
+        colour = OURS if name == "Guiju" else "#8a9aa9"
         inside.append(f'<text x="{LABEL - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>')
-        inside.append(
-            f'<rect x="{LABEL}" y="{y + 3}" width="{max(length, 0):.1f}" height="{BAR - 8}" fill="{colour}"/>'
-        )
-        inside.append(f'<text x="{LABEL + max(length, 0) + 6:.1f}" y="{y + 15}">{value:,.4g}</text>')
+        inside.append(f'<rect x="{LABEL}" y="{y + 3}" width="{length:.1f}" height="{BAR - 8}" fill="{colour}"/>')
+        inside.append(f'<text x="{LABEL + length + 6:.1f}" y="{y + 15}">{figure(value)}</text>')
     return frame(bottom + 28, title, inside)
 
 
@@ -81,7 +87,7 @@ def lines(title: str, series: dict[str, list[tuple[float, float]]], *, x_title: 
         inside.append(f'<text x="{across:.1f}" y="{height - 32}" text-anchor="middle" fill="#555">{x:g}</text>')
     inside.append(f'<text x="{left}" y="{height - 12}" fill="#555">{escape(x_title)}</text>')
     for number, (name, line) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = OURS if name == "Guiju" else COLOURS[number % len(COLOURS)]
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
         inside.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
         inside += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in (place(*p) for p in line)]
@@ -111,7 +117,10 @@ def drawn(speed: Run | None, leaks: Run | None) -> dict[str, str]:
             title, lag, x_title=f"open streams, a chunk every {speed['conditions']['pace_seconds']} s each"
         )
     if leaks:
-        sums = {peer["title"]: float(figures.leaked(leaks, name)["delivered"])
-                for name, peer in leaks["peers"].items() if "leaks" in peer}  # fmt: skip
-        found["leaks"] = bars("Forbidden characters delivered (logarithmic)", sums)
+        shares = {
+            peer["title"]: 100 * of["delivered"] / of["characters"]
+            for name, peer in leaks["peers"].items()
+            if (of := figures.leaked(leaks, name))["characters"]
+        }
+        found["leaks"] = bars("Forbidden characters delivered, of a hundred", shares, whole=100)
     return found

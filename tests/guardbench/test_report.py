@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.guardbench import figures, install, leak, load, plots, table
+from bench import machines
+from bench.guardbench import __main__ as command
+from bench.guardbench import figures, install, leak, load, peers, plots, table
 from bench.guardbench.cases import BENIGN, WHOLE, Case
 from bench.guardbench.leak import Reply
 from bench.guardbench.load import percentiles
 from bench.guardbench.peers import PEERS
+
+import services
 
 CONDITIONS = {
     "when": "2026-11-25T09:00:00+00:00", "cpu": " A CPU", "cores": 2, "load_average_before": (0.1, 0.2, 0.3), "kernel": "6",
@@ -27,7 +32,8 @@ def level(count: int, lag: float, cpu: float) -> dict[str, Any]:
 
 def measured(cpu: float, lag: float, levels: tuple[int, ...] = (1, 500)) -> dict[str, Any]:
     whole = {"connections": 64, "requests_per_second": 1e6 / cpu, "cpu_us_per_request": cpu, "latency_ms": lag}
-    return {"start_seconds": 0.5, "idle_mb": 80.0, "stopped": "" if len(levels) > 1 else "chunks were 2000 ms late",
+    stopped = "" if len(levels) > 1 else "chunks were 2000 ms late"
+    return {"start_seconds": 0.5, "idle_mb": 70.0, "warm_mb": 80.0, "stopped": stopped,
             "streams": [level(n, lag, cpu / 2) for n in levels], "whole": whole}  # fmt: skip
 
 
@@ -126,7 +132,22 @@ def test_a_longer_bar_is_a_larger_value_and_nothing_has_no_bar():
         for r in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}rect")
         if "x" in r.attrib
     ]
-    assert bars[1] > bars[0] >= 0 == bars[2]
+    assert bars[1] > bars[0] > 0 == bars[2]
+
+
+def test_parts_of_a_whole_are_as_long_as_they_are_large():
+    drawing = plots.bars("t", {"a": 25.0, "b": 50.0, "c": 0.0}, whole=100)
+    bars = [
+        float(r.attrib["width"])
+        for r in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}rect")
+        if "x" in r.attrib
+    ]
+    assert bars[1] == 2 * bars[0] > 0 == bars[2]
+
+
+def test_memory_of_streams_is_what_came_with_them():
+    assert figures.open_mb(SPEED, "guiju", 500) == pytest.approx(5)
+    assert figures.of_round(SPEED, "guiju", "idle_mb") == 70
 
 
 def test_percentiles_of_few_values():
@@ -163,6 +184,26 @@ def test_a_program_that_is_not_here_says_how_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setattr(install.shutil, "which", lambda name, path=None: None)
     with pytest.raises(install.Missing, match="apt install nodejs npm"):
         install.program("node")
+
+
+def test_a_gateway_that_is_not_here_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(install, "CACHE", tmp_path)
+    monkeypatch.setattr(install, "PORTKEY", tmp_path / "nothing.js")
+    monkeypatch.setattr(install.shutil, "which", lambda name, path=None: None if name == "node" else "/bin/true")
+    here, about = command.prepared(["direct", "portkey"])
+    assert [p.name for p in here] == ["direct"]
+    assert about["portkey"]["missing"] == "node is not installed: sudo apt install nodejs npm"
+
+
+def test_a_gateway_that_does_not_come_up_is_told_with_what_it_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    wait = machines.wait
+    port, folder = services.free_port(), tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setattr(machines, "wait", lambda port, _: wait(port, 0.5))
+    echo = ["/bin/sh", "-c", "echo no model here"]
+    with pytest.raises(install.Missing, match="did not start: no model here"), peers.process(echo, port, folder=folder):
+        pass
+    assert not folder.exists()
 
 
 def test_the_size_of_a_program_counts_its_libraries():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from guiju import plugins
 from guiju.review import load
-from guiju.review.lexicon import encode_terms
+from guiju.review.lexicon_blob import encode_terms
 
 TIMES = st.lists(st.integers(0, (1 << 42) - 1), min_size=1, max_size=4)
 

@@ -51,7 +51,8 @@ MIXED = ("anthropic", "openai")
 
 class Inside:
     """The running pair. `app` sets fields of the one app, `upstream` those of the upstreams (a secret in the clear);
-    `limits` those of the server; `detectors` are added; `policy` is YAML in place of the default one."""
+    `limits` those of the server; `detectors` are added; `policy` is YAML in place of the default one; `quotas` are in force,
+    every model has `prices`."""
 
     def __init__(
         self,
@@ -62,7 +63,11 @@ class Inside:
         limits: Limits | None = None,
         detectors: Any = (),
         policy: str = "",
+        quotas: Any = (),
+        prices: tuple[float, float] = (0.0, 0.0),
+        environment: dict[str, str] | None = None,
     ) -> None:
+        self._quotas, self._prices, self._environment = tuple(quotas), prices, environment or {}
         self._fields = upstream or {}
         self._home, self._app, self._limits = home, app or {}, limits or Limits()
         self.detectors, self._policy = list(detectors), policy or load.default_policy_yaml()
@@ -95,7 +100,7 @@ class Inside:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         upstream, url = await self._listen(self._upstream)
         spare, spare_url = await self._listen(self._spare)
-        settings = config.load({"GUIJU_HOME": str(self._home)})
+        settings = config.load({"GUIJU_HOME": str(self._home)} | self._environment)
         keyring, taxonomy = Keyring.open(settings), load.taxonomy()
         journal = Journal(settings.journal, "n", 1, chain_key=keyring.chain, day_key=day_key(keyring))
         append = journal.append
@@ -110,7 +115,7 @@ class Inside:
             if "secret" in fields:
                 fields["secret"] = keyring.seal_secret(fields["secret"], f"upstream:{name}")
             upstreams += (Upstream(name=name, url=url, **fields),)
-        routes = tuple(ModelRoute(name=n, upstream=n, model=n) for n in MODELS)
+        routes = tuple(ModelRoute(name=n, upstream=n, model=n, input_price=self._prices[0], output_price=self._prices[1]) for n in MODELS)
         routes += tuple(ModelRoute(name="mixed", upstream=n, model=n, order=i) for i, n in enumerate(MIXED))
         if self.spare is not None:
             upstreams += (Upstream(name="spare", url=spare_url),)
@@ -127,6 +132,7 @@ class Inside:
             ),
             apps=(SnapshotApp(**{"name": "a", "service": "s", "allow_media": True} | self._app),),
             keys=(Key(id="k", app="a", prefix="gj-i", sha256=hashlib.sha256(KEY.encode()).hexdigest()),),
+            quotas=self._quotas,
             upstreams=upstreams,
             policies=(PolicyRef(name="default", version=1, yaml=""),),
         )
@@ -142,6 +148,7 @@ class Inside:
         await server.close(0.1)
         upstream.close()
         spare.close()
+        await self.gateway.allowance.close()
         await journal.close()
 
     async def _listen(self, serve: Any) -> tuple[asyncio.Server, str]:

@@ -44,6 +44,13 @@ def boolean(text: str) -> bool:
     raise ValueError(Said("write true or false", "请填写 true 或 false"))
 
 
+def outage(text: str) -> str:
+    """`local` or `closed`. Raises: ValueError."""
+    if text not in ("local", "closed"):
+        raise ValueError(Said("write local or closed", "请填写 local 或 closed"))
+    return text
+
+
 def at_least_one(text: str) -> int:
     """A whole number from 1 on. Raises: ValueError."""
     if (number := int(text)) < 1:
@@ -106,8 +113,8 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         Said(
-            "redis://… where several controls count failed sign-ins together; empty counts here",
-            "redis://…，供多个控制面共同统计登录失败次数；留空则各自统计",
+            "redis://… (or Valkey) where nodes count quotas together, and controls failed sign-ins; empty counts on each machine",
+            "redis://…（或 Valkey），供多个节点共同统计用量限额、多个控制面共同统计登录失败次数；留空则每台机器各自统计",
         ),
     ),
     Setting(
@@ -246,6 +253,29 @@ SETTINGS: tuple[Setting, ...] = (
             "Certificates (PEM) of those who sign clients: whoever has none from them is not let in; empty asks no client",
             "签发客户端证书的 CA（PEM）：没有其所签证书的客户端不能连接；留空则不要求客户端证书",
         ),
+    ),
+    Setting(
+        "quota.redis_seconds",
+        float,
+        0.5,
+        "seconds",
+        Said(
+            "How long a request may wait for redis_url to count it; then Redis counts as away",
+            "请求等待 redis_url 计数的时限；超时即视为 Redis 不可用",
+        ),
+    ),
+    Setting(
+        "quota.outage",
+        outage,
+        "local",
+        "",
+        Said(
+            "While redis_url is away: local lets each node count by itself, with its share; closed refuses what has a quota",
+            "redis_url 不可用期间：local 为各节点按其份额自行计数；closed 为拒绝设有限额的请求",
+        ),
+    ),
+    Setting(
+        "usage.currency", str, "CNY", "", Said("Currency of prices and cost (ISO 4217)", "价格与费用的币种（ISO 4217）")
     ),
     Setting(
         "journal.segment_bytes",

@@ -17,7 +17,7 @@
       UpstreamError      the model behind us failed
         UpstreamUnavailable 502  UpstreamTimeout 504
       OurError           Guiju can't do its work; nothing unreviewed is served instead
-        ReviewUnavailable 503  JournalUnavailable 503  DiskFull 503  NotReady 503
+        ReviewUnavailable 503  JournalUnavailable 503  DiskFull 503  NotReady 503  QuotaUnknown 503
         SettingError       a setting is wrong: stops the start
         InputFileError     points into a file of the user's (policy, lexicon, settings)
 
@@ -189,8 +189,10 @@ class ServiceNotRunning(PolicyError):
 
 class QuotaSpent(PolicyError):
     code, status = "quota_spent", 429
-    text_en = "{quota} of app {app} is spent; it refills at {until}."
-    text_zh = "应用 {app} 的{quota}已用完；将于 {until} 恢复。"
+    retry_after = 0.0
+    """Seconds until the same request would be let in, if nobody else asks meanwhile."""
+    text_en = "The quota of {whose} is spent: {quota}. Try again in {seconds} s."
+    text_zh = "{whose}的限额已用完：{quota}。请在 {seconds} 秒后重试。"
 
 
 # --- the upstream's -------------------------------------------------------------------------------
@@ -251,6 +253,12 @@ class NotReady(OurError):
     code, status = "not_ready", 503
     text_en = "The gateway has no configuration yet; it is fetching one. Try again in a second."
     text_zh = "网关尚未取得配置，正在获取。请稍后重试。"
+
+
+class QuotaUnknown(OurError):
+    code, status = "quota_unknown", 503
+    text_en = "Quotas can't be counted just now, so what has one isn't let in (quota.outage = closed). Try again shortly."
+    text_zh = "暂时无法统计限额，因此不接受设有限额的请求（quota.outage = closed）。请稍后重试。"
 
 
 class SettingError(OurError):

@@ -47,6 +47,9 @@ class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Its share of the requests among the routes of this name and order."""
     order: int = 0
     """The lowest is asked; higher ones only where those before can't answer."""
+    input_price: float = 0.0
+    output_price: float = 0.0
+    """Of a million tokens, in the currency of the setting `usage.currency`; 0 where nobody has said."""
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +108,25 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int = 0
     """Epoch milliseconds; 0 is never."""
     revoked: bool = False
+
+
+QuotaScope = Literal["key", "app", "service", "subject"]
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """How much somebody may use. 0 is no limit. Days and months are Beijing's."""
+
+    scope: QuotaScope
+    name: str
+    """`Key.id`, `App.name` or `Service.name`; of `subject` the app, each of whose subjects has this quota alone."""
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    streams: int = 0
+    """Exchanges under way at once."""
+    tokens_per_day: int = 0
+    tokens_per_month: int = 0
+    cost_per_day: float = 0.0
+    cost_per_month: float = 0.0
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +191,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     apps: tuple[App, ...] = ()
     keys: tuple[Key, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
     policies: tuple[PolicyRef, ...] = ()
     lexicons: tuple[LexiconRef, ...] = ()

@@ -100,7 +100,7 @@ def _chat_door(token: str, compiled: Compiled, chat_key: Any) -> tuple[Door, str
     service = compiled.services.get(app.service) if app else None
     if app is None or service is None:
         raise NotAuthenticated()
-    return Door(Key(id="token", app=app.name, prefix="", sha256=""), app, service), str(claims["sub"])
+    return compiled.door(Key(id="token", app=app.name, prefix="", sha256=""), app, service), str(claims["sub"])
 
 
 def admit(

@@ -15,12 +15,13 @@ from typing import NamedTuple
 from guiju import plugins
 from guiju.config import Config, local_socket
 from guiju.errors import UnknownModel, WrongDoor
+from guiju.gateway.routing import Target
 from guiju.gateway.upstream import Pool
 from guiju.journal.keyring import Keyring
 from guiju.review.judge import Reviewer
 from guiju.review.policy_file import parse_policy
 from guiju.review.taxonomy import Taxonomy
-from guiju.snapshot import OFFERS, App, Key, ModelRoute, Service, Snapshot, Upstream
+from guiju.snapshot import OFFERS, App, Key, ModelRoute, Quota, Service, Snapshot, Upstream
 from guiju.wire.dialect import Dialect
 
 
@@ -30,6 +31,8 @@ class Door(NamedTuple):
     key: Key
     app: App
     service: Service
+    quotas: tuple[Quota, ...] = ()
+    """What limits whoever comes through it."""
 
 
 class Compiled:
@@ -48,16 +51,32 @@ class Compiled:
         self.doors: dict[str, Door] = {}
         """SHA-256 of a key -> what it opens."""
         self.keys = {k.id: k for k in snapshot.keys}
+        self._quotas = {(q.scope, q.name): q for q in snapshot.quotas}
         for key in snapshot.keys:
             app = self.apps.get(key.app)
             opened = self.services.get(app.service) if app else None
             if app and opened:
-                self.doors[key.sha256] = Door(key, app, opened)
+                self.doors[key.sha256] = self.door(key, app, opened)
+        self.prices = {
+            (service.name, route.upstream, route.model): (route.input_price, route.output_price)
+            for service in snapshot.services
+            for route in service.models
+            if route.input_price or route.output_price
+        }
         self._routes: dict[tuple[str, str], tuple[ModelRoute, ...]] = {}
         for service in snapshot.services:
             for route in service.models:
                 name = (service.name, route.name)
                 self._routes[name] = (*self._routes.get(name, ()), route)
+
+    def door(self, key: Key, app: App, service: Service) -> Door:
+        """What a key opens, and what limits it."""
+        whose = (("key", key.id), ("subject", app.name), ("app", app.name), ("service", service.name))
+        return Door(key, app, service, tuple(self._quotas[who] for who in whose if who in self._quotas))
+
+    def price(self, service: str, target: Target) -> tuple[float, float]:
+        """Of a million tokens of input and of output; 0 where nobody has set one."""
+        return self.prices.get((service, target.upstream, target.model), (0.0, 0.0))
 
     def models(self, app: App) -> list[str]:
         """Names that this app may ask for."""

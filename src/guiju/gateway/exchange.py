@@ -24,13 +24,14 @@ from guiju.errors import (
     MediaNotAllowed,
     OurError,
     PolicyError,
+    QuotaSpent,
     Said,
     ServiceSuspended,
     UpstreamError,
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from guiju.gateway import admission, ids, routing, stream, texts, whole
+from guiju.gateway import admission, allowance, ids, routing, stream, texts, whole
 from guiju.gateway.admission import Admitted
 from guiju.gateway.compiled import Compiled
 from guiju.gateway.forward import forward
@@ -47,6 +48,7 @@ from guiju.ledger import entries, seal
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
 from guiju.review.restore import Kept
+from guiju.snapshot import Quota
 from guiju.types import Action, Judged, Media, Path, Verdict
 from guiju.wire.dialect import Ask, Dialect, Json
 
@@ -72,6 +74,9 @@ class Exchange:
         """Upstreams that can answer, in the order in which they are tried."""
         self.model = ""
         """As it was asked for, once the exchange is opened; `?` where the service has none of that name."""
+        self.hold: allowance.Hold | None = None
+        """What its quotas were charged; None where it has none."""
+        self._ask: Ask | None = None
         self.attempts = 0
         self.reply: Reply | None = None
         self.kept: Kept | None = None
@@ -91,7 +96,9 @@ class Exchange:
         """All of it. Raises: ClientLeft, which needs no answer; anything else is answered here."""
         try:
             ask = self.dialect.read(self.call.body, self.call.headers)  # 1 parse    -> BadRequest
-            self._admit(ask)  # 2 admit    -> CallerError, PolicyError
+            quotas = self._admit(ask)  # 2 admit    -> CallerError, PolicyError
+            if quotas and (waiting := allowance.charge(self, quotas, ask)) is not None:
+                await waiting
             verdicts = await texts.review(self, ask.segments, "input")  # 3 review
             self.move(JUDGED)
             await self._open(ask, verdicts)  # 4 record, durable
@@ -103,7 +110,7 @@ class Exchange:
                 body = self.dialect.upstream_body(ask, model=self.target.model, dialect=self.target.way, masked=masked)
                 return await whole.serve(self, ask, body)
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
-            self._first_byte = clock.monotonic()
+            self._first_byte, self._ask = clock.monotonic(), ask
             if ask.stream:
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
@@ -115,6 +122,8 @@ class Exchange:
             await self._fail(self._error(problem))
         finally:
             self.gateway.running.discard(self)
+            if self.hold is not None and self.state not in (OPENED, SERVING):  # those are settled when they are closed
+                self.gateway.allowance.settle(self.hold, 0, 0)
             if self.reply is not None:
                 self.reply.release()
 
@@ -144,7 +153,7 @@ class Exchange:
 
     # --- 2 admit ------------------------------------------------------------------------------------
 
-    def _admit(self, ask: Ask) -> None:
+    def _admit(self, ask: Ask) -> tuple[Quota, ...]:
         gateway = self.gateway
         door, token_subject = admission.door_of(self.call.headers, self.compiled, gateway.chat_key, clock.epoch_ms())
         newest = next((s.text for s in reversed(ask.segments) if s.role == "user"), "")
@@ -168,6 +177,7 @@ class Exchange:
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
         gateway.running.add(self)
         self.move(ADMITTED)
+        return door.quotas
 
     def _masked(self, ask: Ask, verdicts: list[Verdict]) -> dict[Path, str]:
         if self.grant.observe:
@@ -237,6 +247,7 @@ class Exchange:
         committed = None
         if contents and self.compiled.snapshot.keep_contents:
             committed = seal.commit(msgspec.json.encode(contents), self.gateway.entropy.take(seal.KEY))
+        allowance.account(self, more, self._ask)
         now = clock.monotonic()
         entry = entries.Closed(
             at_ms=clock.epoch_ms(),
@@ -317,7 +328,7 @@ class Exchange:
         )
         headers = self.headers()
         if error.status in (429, 503):
-            wait = error.retry_after if isinstance(error, UpstreamError) else 0.0
+            wait = error.retry_after if isinstance(error, (UpstreamError, QuotaSpent)) else 0.0
             headers.append(("retry-after", str(max(1, math.ceil(wait)))))
         self.call.answer(error.status, body, headers)
 
@@ -460,6 +471,8 @@ class Exchange:
         headers = [("x-guiju-exchange", self.id)]
         if self.label_text:
             headers.append(("x-guiju-label", self.label_text))
+        if self.hold is not None:
+            headers += self.hold.headers
         return headers
 
     def tokens(self, usage: dict[str, Any]) -> None:

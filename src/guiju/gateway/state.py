@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guiju import clock
 from guiju.config import Config
 from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended
+from guiju.gateway.allowance import Allowance
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.entropy import Entropy
 from guiju.gateway.tasks import spawn
@@ -34,6 +35,7 @@ class Gateway:
         self.config, self.keyring, self.taxonomy, self.journal, self.worker = config, keyring, taxonomy, journal, worker
         self.chat_key = Ed25519PrivateKey.from_private_bytes(keyring.chat).public_key()
         self.counts = Counts(started_ms=clock.epoch_ms())
+        self.allowance = Allowance(config, self.counts)
         self.entropy = Entropy()
         self.running: set[Exchange] = set()
         self.disk_free = 1 << 62

@@ -37,6 +37,7 @@ class Counts(msgspec.Struct):
     held_characters: int = 0
     journal_backlog: int = 0
     journal_failed: int = 0
+    quota_counters_away: int = 0
     snapshot: int = 0
     started_ms: int = 0
 
@@ -91,6 +92,7 @@ _GAUGES = (
     ("guiju_held_characters", "held_characters", "Characters held back in running streams"),
     ("guiju_journal_backlog", "journal_backlog", "Entries that aren't durable yet"),
     ("guiju_journal_failed", "journal_failed", "1 where the last journal sync failed"),
+    ("guiju_quota_counters_away", "quota_counters_away", "1 where Redis, which counts quotas, doesn't answer"),
     ("guiju_snapshot_version", "snapshot", "Version of the snapshot in force"),
 )
 

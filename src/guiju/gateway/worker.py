@@ -107,6 +107,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     await server.close(config["gateway.drain_seconds"])
     for job in jobs:
         job.cancel()
+    await gateway.allowance.close()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
 

@@ -163,6 +163,10 @@ class Closed(_Entry, frozen=True, kw_only=True, tag="exchange.closed", omit_defa
     """One per choice."""
     input_tokens: int = 0
     output_tokens: int = 0
+    tokens_estimated: bool = False
+    """The upstream counted none: the tokens are our estimate, by length."""
+    cost: int = 0
+    """Of these tokens at the price of the day, in millionths of the currency (`usage.currency`)."""
     characters: int = 0
     """Delivered, all channels."""
     finish: str = ""

@@ -79,7 +79,11 @@ def estimate(chat: Json) -> int:
 
 
 def _said(value: Any) -> float:
-    text = value if isinstance(value, str) else encode(value).decode() if value else ""
+    return tokens_of(value if isinstance(value, str) else encode(value).decode() if value else "")
+
+
+def tokens_of(text: str) -> float:
+    """About how many tokens a text is."""
     ascii_only = len(text.encode("ascii", "ignore"))
     return ascii_only * ASCII + (len(text) - ascii_only) * OTHER
 

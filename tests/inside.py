@@ -115,7 +115,10 @@ class Inside:
             if "secret" in fields:
                 fields["secret"] = keyring.seal_secret(fields["secret"], f"upstream:{name}")
             upstreams += (Upstream(name=name, url=url, **fields),)
-        routes = tuple(ModelRoute(name=n, upstream=n, model=n, input_price=self._prices[0], output_price=self._prices[1]) for n in MODELS)
+        routes = tuple(
+            ModelRoute(name=n, upstream=n, model=n, input_price=self._prices[0], output_price=self._prices[1])
+            for n in MODELS
+        )
         routes += tuple(ModelRoute(name="mixed", upstream=n, model=n, order=i) for i, n in enumerate(MIXED))
         if self.spare is not None:
             upstreams += (Upstream(name="spare", url=spare_url),)

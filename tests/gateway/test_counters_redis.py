@@ -31,7 +31,9 @@ async def nothing() -> None: ...
 
 @asynccontextmanager
 async def counters(url: str, node: str = "n", **more: Any) -> AsyncIterator[RedisCounters]:
-    made = RedisCounters(url, node, more.pop("limit", 5.0), more.pop("changed", lambda away: None), more.pop("back", nothing))
+    made = RedisCounters(
+        url, node, more.pop("limit", 5.0), more.pop("changed", lambda away: None), more.pop("back", nothing)
+    )
     try:
         yield made
     finally:
@@ -55,7 +57,8 @@ async def test_it_decides_as_the_counters_of_one_machine_do(fresh: str, tmp_path
     here = LocalCounters(tmp_path / "quotas")
     some = [
         (bytes([n]) * 16, per(requests_per_minute=rng.choice((0, 9)), tokens_per_minute=rng.choice((0, 300)),
-                              streams=rng.choice((0, 3)), tokens_per_day=rng.choice((0, 2000)), cost_per_day=rng.choice((0, 0.01)),
+                              streams=rng.choice((0, 3)), tokens_per_day=rng.choice((0, 2000)),
+                              cost_per_day=rng.choice((0, 0.01)),
                               tokens_per_month=rng.choice((0, 4000)), cost_per_month=rng.choice((0, 0.02))))
         for n in range(1, 4)
     ]  # fmt: skip
@@ -128,7 +131,17 @@ async def test_an_outage_is_told_once_costs_one_wait_and_ends_by_itself(tmp_path
     url = f"redis://127.0.0.1:{port}/0"
 
     def serve() -> subprocess.Popen[bytes]:
-        args = [services.redis_server() or "", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+        args = [
+            services.redis_server() or "",
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(tmp_path),
+        ]
         return subprocess.Popen(args, stdout=subprocess.DEVNULL)
 
     turns: list[bool] = []

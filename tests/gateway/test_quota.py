@@ -19,7 +19,7 @@ def only(**which: float) -> Limits:
     return limits(Quota(scope="app", name="a", **which))
 
 
-@given(st.datetimes(datetime(1970, 1, 2), datetime(2399, 12, 31)))
+@given(st.datetimes(datetime(1970, 1, 2), datetime(2399, 12, 31)))  # noqa: DTZ001
 def test_days_and_months_are_those_of_the_calendar(at: datetime):
     here = at.replace(tzinfo=BEIJING)
     found = moment(int(here.timestamp() * 1000))
@@ -43,9 +43,7 @@ def test_no_calendar_minute_lets_in_more_and_two_in_a_row_hardly(limit: int, ste
     assert all(n <= limit for n in let.values())
 
 
-@given(
-    st.integers(1, 40), st.integers(0, 60), st.integers(0, 60), st.integers(0, MINUTE_MS - 1), st.integers(1, 40)
-)
+@given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 60), st.integers(0, MINUTE_MS - 1), st.integers(1, 40))
 def test_whoever_waits_as_told_is_let_in_and_not_much_sooner(limit: int, before: int, now: int, gone: int, need: int):
     use = Use(*moment(START)[1:2], 0, 0, now, before, 0, 0, 0, 0, 0, 0)
     at = moment(START + gone)

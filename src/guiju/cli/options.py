@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from guiju.cli.words import say
 from guiju.errors import Said
 
 
@@ -34,3 +35,14 @@ def lexicons(parser: argparse.ArgumentParser) -> None:
 def service(parser: argparse.ArgumentParser) -> None:
     """`--service NAME`: the first one where it is left out."""
     parser.add_argument("--service", help=Said("which service (default: the first)", "哪个服务（默认：第一个）"))
+
+
+def number(word: str) -> float:
+    """A number of an option. Raises: ArgumentTypeError."""
+    try:
+        found = float(word)
+    except ValueError:
+        found = float("nan")
+    if not 0 <= found < 1e15:
+        raise argparse.ArgumentTypeError(say("'{word}' is no number", "“{word}”不是数", word=word))
+    return found

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from guiju.cli import named, options
+from guiju.cli.options import number
 from guiju.cli.django_setup import finish, ready
 from guiju.cli.words import column, say
 from guiju.errors import BadRequest, Said
@@ -61,6 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "顺位，0 到 99；先用最小的，前面的都不能回答时才用后面的（默认：0）",
         ),
     )
+    for option, what in (("--input-price", Said("input", "输入")), ("--output-price", Said("output", "输出"))):
+        add.add_argument(
+            option,
+            metavar="N",
+            type=number,
+            help=Said(
+                "price of a million tokens of {what}, in usage.currency", "每百万{what}词元的价格（币种见 usage.currency）",
+                what=what,
+            ),
+        )  # fmt: skip
     add.add_argument(
         "--default",
         action="store_true",
@@ -107,7 +118,7 @@ def _add(service: Any, upstream: Any, args: argparse.Namespace) -> tuple[Any, in
         "service": service, "name": args.model, "upstream": upstream, "model": args.upstream_model or args.model
     }  # fmt: skip
     route = ModelRoute.objects.filter(**key).first() or ModelRoute(**key)
-    for field in ("weight", "order"):
+    for field in ("weight", "order", "input_price", "output_price"):
         if (given := getattr(args, field)) is not None:
             setattr(route, field, given)
     with transaction.atomic():
@@ -134,6 +145,7 @@ def _facts(route: Any) -> dict[str, Any]:
     return {
         "service": route.service.name, "name": route.name, "upstream": route.upstream.name, "model": route.model,
         "weight": route.weight, "order": route.order,
+        "input_price": route.input_price, "output_price": route.output_price,
     }  # fmt: skip
 
 

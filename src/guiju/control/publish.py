@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 
 from guiju import snapshot as snapshots
 from guiju.control.policies.models import LexiconVersion, PolicyVersion
-from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, SnapshotVersion, Upstream
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Quota, Service, SnapshotVersion, Upstream
 
 woken = []
 """Callbacks of this process (internal.py): a new version has been committed."""
@@ -34,6 +34,7 @@ def build(version: int) -> snapshots.Snapshot:
         ),
         apps=tuple(_app(a) for a in App.objects.select_related("service").order_by("id")),
         keys=tuple(_key(k) for k in Key.objects.select_related("app").order_by("id")),
+        quotas=tuple(_quota(q) for q in Quota.objects.order_by("id")),
         upstreams=tuple(_upstream(u) for u in Upstream.objects.order_by("id")),
         policies=tuple(
             snapshots.PolicyRef(name=p.policy.name, version=p.version, yaml=p.yaml)
@@ -55,7 +56,8 @@ def _service(row: Service) -> snapshots.Service:
         name=row.name, title_zh=row.title_zh, title_en=row.title_en, state=row.state, state_reason=row.state_reason,
         demo=row.demo, audience=row.audience, policy=row.policy.name, default_model=row.default_model, language=row.language,
         models=tuple(
-            snapshots.ModelRoute(name=m.name, upstream=m.upstream.name, model=m.model, weight=m.weight, order=m.order)
+            snapshots.ModelRoute(name=m.name, upstream=m.upstream.name, model=m.model, weight=m.weight, order=m.order,
+                                 input_price=m.input_price, output_price=m.output_price)
             for m in row.models.all()
         ),
     )  # fmt: skip
@@ -86,6 +88,10 @@ def _key(row: Key) -> snapshots.Key:
         expires_ms=int(row.expires.timestamp() * 1000) if row.expires else 0,
         revoked=row.revoked is not None,
     )
+
+
+def _quota(row: Quota) -> snapshots.Quota:
+    return snapshots.Quota(**{name: getattr(row, name) for name in snapshots.Quota.__struct_fields__})
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.publish import publish
 from guiju.control.services import limits
-from guiju.control.services.models import App, Key, ModelRoute, Provider, Service, Upstream
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Quota, Service, Upstream
 from guiju.errors import BadRequest, Said
 from guiju.label.record import DEMO_CODE, valid_code
 
@@ -24,6 +24,12 @@ UPSTREAM_FIELDS = (
     "vendor", "residency", "filing",
 )  # fmt: skip
 """What `save_upstream` sets beside name, address and key."""
+
+QUOTA_FIELDS = (
+    "requests_per_minute", "tokens_per_minute", "streams", "tokens_per_day", "tokens_per_month", "cost_per_day",
+    "cost_per_month",
+)  # fmt: skip
+"""What a quota may limit."""
 
 
 @transaction.atomic
@@ -199,11 +205,12 @@ def save_route(route: ModelRoute, *, by) -> int:
 
 def _keep_route(route: ModelRoute, *, by) -> None:
     """Its row and its entry."""
-    for field in ("weight", "order"):
+    for field in ("weight", "order", "input_price", "output_price"):
         limits.check(field, getattr(route, field))
     route.save()
     after = f"{route.name} -> {route.upstream.name}"
     share = {"model": route.model, "weight": str(route.weight), "order": str(route.order)}
+    share |= {field: f"{price:g}" for field in ("input_price", "output_price") if (price := getattr(route, field))}
     audit.record("services.route", by=by, target=route.service.name, after=after, detail=share)
 
 
@@ -223,6 +230,42 @@ def remove_route(route: ModelRoute, *, by) -> int:
     audit.record("services.unroute", by=by, target=route.service.name, before=f"{route.name} -> {route.upstream.name}")
     route.delete()
     return publish()
+
+
+@transaction.atomic
+def set_quota(scope: str, name: str, *, by, **limited: float) -> int:
+    """Limit how much a key (`key12`), an app, a service, or each user of an app may use; 0 takes one limit away, what isn't
+    named stays. Where no limit is left, the quota is gone.
+
+    Raises: PermissionDenied, BadField, BadRequest where there is nobody of that name.
+    """
+    require(by, "services.change")
+    known = {
+        "key": lambda: name[3:].isdecimal() and Key.objects.filter(pk=int(name[3:])).exists(),
+        "app": lambda: App.objects.filter(name=name).exists(),
+        "subject": lambda: App.objects.filter(name=name).exists(),
+        "service": lambda: Service.objects.filter(name=name).exists(),
+    }[scope]
+    if not known():
+        raise BadRequest(field=scope, problem=Said("there is no '{name}'", "没有“{name}”", name=name))
+    row = Quota.objects.filter(scope=scope, name=name).first() or Quota(scope=scope, name=name)
+    before = quota_words(row)
+    for field, value in limited.items():
+        limits.check(field, value)
+        setattr(row, field, value)
+    after = quota_words(row)
+    if after:
+        row.save()
+    elif row.pk is not None:
+        row.delete()
+    if before != after:
+        audit.record("quotas.set" if after else "quotas.remove", by=by, target=f"{scope}:{name}", before=before, after=after)
+    return publish()
+
+
+def quota_words(row: Quota) -> str:
+    """Its limits, for an entry: `requests_per_minute=60 streams=4`."""
+    return " ".join(f"{field}={value:.15g}" for field in QUOTA_FIELDS if (value := getattr(row, field)))
 
 
 @transaction.atomic

@@ -14,8 +14,17 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "max_connections": (1, 1_000_000),
     "weight": (1, 1000),
     "order": (0, 99),
+    "input_price": (0, 1_000_000),
+    "output_price": (0, 1_000_000),
+    "requests_per_minute": (0, 10**9),
+    "tokens_per_minute": (0, 10**12),
+    "streams": (0, 65_000),
+    "tokens_per_day": (0, 10**15),
+    "tokens_per_month": (0, 10**15),
+    "cost_per_day": (0, 10**9),
+    "cost_per_month": (0, 10**9),
 }
-"""Field -> lowest and highest. Seconds, connections of one worker, share, place."""
+"""Field -> lowest and highest. Seconds, connections of one worker, share, place, prices of a million tokens, quotas."""
 
 LENGTHS = {"vendor": 100, "filing": 100, "key_header": 64, "query": 500}
 

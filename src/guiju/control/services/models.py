@@ -76,6 +76,8 @@ class ModelRoute(models.Model):
     model = models.CharField(max_length=200)
     weight = models.PositiveSmallIntegerField(default=1)
     order = models.PositiveSmallIntegerField(default=0)
+    input_price = models.FloatField(default=0.0)
+    output_price = models.FloatField(default=0.0)
 
     class Meta:
         unique_together = [("service", "name", "upstream", "model")]
@@ -112,6 +114,23 @@ class Key(models.Model):
     created = models.DateTimeField()
     expires = models.DateTimeField(null=True)
     revoked = models.DateTimeField(null=True)
+
+
+class Quota(models.Model):
+    """How much somebody may use; 0 is no limit. Whom `scope` and `name` mean: guiju.snapshot."""
+
+    scope = models.CharField(max_length=8)
+    name = models.CharField(max_length=80)
+    requests_per_minute = models.PositiveBigIntegerField(default=0)
+    tokens_per_minute = models.PositiveBigIntegerField(default=0)
+    streams = models.PositiveIntegerField(default=0)
+    tokens_per_day = models.PositiveBigIntegerField(default=0)
+    tokens_per_month = models.PositiveBigIntegerField(default=0)
+    cost_per_day = models.FloatField(default=0.0)
+    cost_per_month = models.FloatField(default=0.0)
+
+    class Meta:
+        unique_together = [("scope", "name")]
 
 
 class SnapshotVersion(models.Model):

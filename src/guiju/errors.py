@@ -257,7 +257,9 @@ class NotReady(OurError):
 
 class QuotaUnknown(OurError):
     code, status = "quota_unknown", 503
-    text_en = "Quotas can't be counted just now, so what has one isn't let in (quota.outage = closed). Try again shortly."
+    text_en = (
+        "Quotas can't be counted just now, so what has one isn't let in (quota.outage = closed). Try again shortly."
+    )
     text_zh = "暂时无法统计限额，因此不接受设有限额的请求（quota.outage = closed）。请稍后重试。"
 
 

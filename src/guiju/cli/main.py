@@ -74,7 +74,11 @@ COMMANDS: tuple[Command, ...] = (
         "guiju.cli.quota",
         Said("Limit how much keys, apps, services and users may use", "限制密钥、应用、服务和用户的用量"),
     ),
-    Command("usage", "guiju.cli.usage", Said("Tokens and cost by app, key, user or model", "按应用、密钥、用户或模型列出词元数与费用")),
+    Command(
+        "usage",
+        "guiju.cli.usage",
+        Said("Tokens and cost by app, key, user or model", "按应用、密钥、用户或模型列出词元数与费用"),
+    ),
     Command("policy", "guiju.cli.policy", Said("Check and activate policy files", "检查和启用策略文件")),
     Command("lexicon", "guiju.cli.lexicon", Said("Import term lists", "导入词库")),
     Command(

@@ -31,9 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each in (change, remove):
         whose = each.add_mutually_exclusive_group(required=True)
         whose.add_argument("--key", metavar="KEY", help=Said("a key: its id or its beginning", "密钥：编号或开头"))
-        whose.add_argument("--app", metavar="NAME", help=Said("an app, all its keys together", "应用（其全部密钥合计）"))
-        whose.add_argument("--service", metavar="NAME", help=Said("a service, all its apps together", "服务（其全部应用合计）"))
-        whose.add_argument("--users-of", metavar="APP", help=Said("each user of an app alone", "应用的每个用户各自计算"))
+        whose.add_argument(
+            "--app", metavar="NAME", help=Said("an app, all its keys together", "应用（其全部密钥合计）")
+        )
+        whose.add_argument(
+            "--service", metavar="NAME", help=Said("a service, all its apps together", "服务（其全部应用合计）")
+        )
+        whose.add_argument(
+            "--users-of", metavar="APP", help=Said("each user of an app alone", "应用的每个用户各自计算")
+        )
     for field, what in _LIMITS:
         text = Said("{what}; 0 is no limit", "{what}；0 为不限", what=what)
         change.add_argument(f"--{field.replace('_', '-')}", metavar="N", type=number, help=text)

@@ -37,5 +37,12 @@ ROOMS: tuple[Room, ...] = (
     Room("services/", "guiju.control.services.urls", "Services", "services.view"),
     Room("policies/", "guiju.control.policies.urls", "Policies", "policies.view"),
     Room("lexicons/", "guiju.control.policies.urls_lexicons", "Lexicons", "policies.view"),
+    Room(
+        "usage/",
+        "guiju.control.usage.urls",
+        "Usage",
+        "usage.view",
+        MappingProxyType({"administrator": frozenset({"usage.view"}), "auditor": frozenset({"usage.view"})}),
+    ),
     Room("people/", "guiju.control.people.urls", "People", "people.change"),
 )

@@ -13,6 +13,7 @@ from django.db import transaction
 from guiju.control.people.roles import require
 from guiju.control.records import waiting
 from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, SubjectKey
+from guiju.control.usage.actions import tally
 from guiju.errors import Said
 from guiju.ledger import copies, entries, seal, tree
 from guiju.ledger.verify import leaf_data, next_tag, row_seal
@@ -34,7 +35,7 @@ def append(items: list[Item]) -> None:
         return
     head = lock_head()
     frontier = frontier_of(head)
-    tag, rows = bytes(head.tag), []
+    tag, rows, taken = bytes(head.tag), [], []
     for item in items:
         leaf = tree.leaf_hash(leaf_data(frontier.size, item.body))
         tag = next_tag(settings.KEYRING.chain, tag, leaf)
@@ -50,8 +51,10 @@ def append(items: list[Item]) -> None:
         )
         frontier.add(leaf)
         _project(entry)
+        taken.append(entry)
     rows = Entry.objects.bulk_create(rows)
     _seal_contents(rows, items)
+    tally(taken)
     head.size, head.hashes, head.tag = frontier.size, b"".join(frontier.hashes), tag
     save_head(head)
 

@@ -259,7 +259,9 @@ def set_quota(scope: str, name: str, *, by, **limited: float) -> int:
     elif row.pk is not None:
         row.delete()
     if before != after:
-        audit.record("quotas.set" if after else "quotas.remove", by=by, target=f"{scope}:{name}", before=before, after=after)
+        audit.record(
+            "quotas.set" if after else "quotas.remove", by=by, target=f"{scope}:{name}", before=before, after=after
+        )
     return publish()
 
 

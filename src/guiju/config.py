@@ -113,7 +113,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "URL",
         Said(
-            "redis://… (or Valkey) where nodes count quotas together, and controls failed sign-ins; empty counts on each machine",
+            "redis://… (or Valkey) where nodes count quotas together, and controls failed sign-ins; empty counts by machine",
             "redis://…（或 Valkey），供多个节点共同统计用量限额、多个控制面共同统计登录失败次数；留空则每台机器各自统计",
         ),
     ),

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         (Said("journal", "日志"), journal),
         (Said("policy", "策略"), policy),
         (Said("gateway", "网关"), gateway),
+        (Said("counters", "计数"), counters),
     ]
     if not installed(config):
         checks = checks[:1]  # the others would make what isn't there
@@ -340,6 +341,29 @@ def gateway(config: Config) -> Iterator[Finding]:
         )
     else:
         yield Finding(what, "good", Said("ready, version {n}", "就绪，第 {n} 版", n=ready["snapshot"]))
+
+
+def counters(config: Config) -> Iterator[Finding]:
+    """Redis, where quotas are counted in it, answers."""
+    if not config["redis_url"]:
+        return
+    what = Said("counters", "计数")
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        with Redis.from_url(config["redis_url"], socket_timeout=WAIT, socket_connect_timeout=WAIT) as client:
+            client.ping()
+    except (RedisError, OSError, ValueError) as problem:
+        state: State = "bad" if config["quota.outage"] == "closed" else "look"
+        said = Said("Redis doesn't answer: {problem}", "Redis 无应答：{problem}", problem=quoted(problem))
+        remedy = Said(
+            "until it does, quotas are counted as quota.outage says: {how}", "在此期间限额按 quota.outage 处理：{how}",
+            how=config["quota.outage"],
+        )  # fmt: skip
+        yield Finding(what, state, said, remedy)
+    else:
+        yield Finding(what, "good", Said("Redis answers", "Redis 有应答"))
 
 
 def _published(config: Config) -> int:

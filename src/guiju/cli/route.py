@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from guiju.cli import named, options
-from guiju.cli.options import number
 from guiju.cli.django_setup import finish, ready
+from guiju.cli.options import number
 from guiju.cli.words import column, say
 from guiju.errors import BadRequest, Said
 

@@ -7,10 +7,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from guiju.control.services import limits
-from guiju.control.services.models import App, ModelRoute, Service
+from guiju.control.services.models import App, ModelRoute, Quota, Service
 from guiju.label.record import DEMO_CODE, valid_code
 
-_PATHS = ("new", "provider", "apps", "upstreams", "keys")
+_PATHS = ("new", "provider", "apps", "upstreams", "keys", "quotas")
 _SECRET_LENGTH = 32
 
 
@@ -98,6 +98,29 @@ class RouteForm(ShareForm):
         model = ModelRoute
         fields = ["name", "upstream", "model", "order", "weight"]
         labels = {"name": _("Name that callers use"), "upstream": _("Upstream"), "model": _("Its name at the upstream")}
+
+
+class QuotaForm(forms.ModelForm):
+    """How much somebody may use; empty is no limit."""
+
+    requests_per_minute = number("requests_per_minute", _("Requests per minute"))
+    tokens_per_minute = number("tokens_per_minute", _("Tokens per minute"))
+    streams = number("streams", _("Exchanges at once"))
+    tokens_per_day = number("tokens_per_day", _("Tokens per day"))
+    tokens_per_month = number("tokens_per_month", _("Tokens per month"))
+    cost_per_day = number("cost_per_day", _("Cost per day"), whole=False)
+    cost_per_month = number("cost_per_month", _("Cost per month"), whole=False)
+
+    class Meta:
+        model = Quota
+        fields = [
+            "requests_per_minute", "tokens_per_minute", "streams", "tokens_per_day", "tokens_per_month", "cost_per_day",
+            "cost_per_month",
+        ]  # fmt: skip
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.initial = {name: value or None for name, value in self.initial.items()}
 
 
 class AppForm(_Named):

@@ -115,6 +115,11 @@ class Key(models.Model):
     expires = models.DateTimeField(null=True)
     revoked = models.DateTimeField(null=True)
 
+    @property
+    def quota_name(self):
+        """What its quota goes by: `Key.id` of the snapshot."""
+        return f"key{self.pk}"
+
 
 class Quota(models.Model):
     """How much somebody may use; 0 is no limit. Whom `scope` and `name` mean: guiju.snapshot."""

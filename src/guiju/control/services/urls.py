@@ -13,6 +13,7 @@ urlpatterns = [
     path("apps/new/", views.new_app, name="new_app"),
     path("apps/<name:name>/", views.app, name="app"),
     path("apps/<name:name>/keys/", views.new_key, name="new_key"),
+    path("quotas/<slug:scope>/<name:name>/", views.quota, name="quota"),
     path("keys/<int:pk>/", views.key, name="key"),
     path("<name:name>/", views.service, name="service"),
     path("<name:name>/state/", views.state, name="state"),

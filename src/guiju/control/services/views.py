@@ -1,9 +1,11 @@
 """Services, apps, keys and routes: a list, a page of each, and the verbs as buttons. Upstreams: upstream_views.py."""
 
 from datetime import timedelta
+from typing import get_args
 
 from django.contrib import messages
 from django.db.models import Count, F, Prefetch, Q
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
@@ -16,14 +18,16 @@ from guiju.control.services.forms import (
     AppForm,
     KeyForm,
     ProviderForm,
+    QuotaForm,
     RouteForm,
     ServiceForm,
     ShareForm,
     SuspensionForm,
 )
-from guiju.control.services.models import App, Key, ModelRoute, Provider, Service
+from guiju.control.services.models import App, Key, ModelRoute, Provider, Quota, Service
 from guiju.control.services.upstream_views import abroad, listed
 from guiju.errors import BadRequest
+from guiju.snapshot import QuotaScope
 
 _OLD_KEY = timedelta(days=1)
 """How long a rotated key goes on working."""
@@ -171,6 +175,28 @@ def _app(request, row, form=None, key_form=None):
         "history": queries.history(("apps.", "keys."), target=row.name),
     }
     return render(request, "services/app.html", context)
+
+
+@needs("services.change")
+def quota(request, scope, name):
+    """How much a key, an app, a service or each user of an app may use."""
+    if scope not in get_args(QuotaScope):
+        raise Http404
+    row = Quota.objects.filter(scope=scope, name=name).first() or Quota(scope=scope, name=name)
+    form = QuotaForm(request.POST or None, instance=row)
+    if request.method == "POST" and form.is_valid():
+        limited = {field: form.cleaned_data[field] or 0 for field in form.fields}
+        try:
+            actions.set_quota(scope, name, by=request.user, **limited)
+        except BadRequest:  # nobody of that name
+            raise Http404 from None
+        messages.success(request, _("Saved. Every gateway worker has it within a second."))
+        return redirect("services:quota", scope=scope, name=name)
+    titles = {
+        "key": _("Quota of key %(name)s"), "app": _("Quota of app %(name)s"), "service": _("Quota of service %(name)s"),
+        "subject": _("Quota of each user of app %(name)s"),
+    }  # fmt: skip
+    return _form(request, form, titles[scope] % {"name": name})
 
 
 @needs("services.change")

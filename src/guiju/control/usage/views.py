@@ -38,7 +38,8 @@ def usage(request):
     asked = _asked(request)
     rows = queries.used(**asked)
     titles = {
-        "app": _("App"), "key": _("Key"), "subject": _("Subject"), "model": _("Model"), "service": _("Service"), "day": _("Day"),
+        "app": _("App"), "key": _("Key"), "subject": _("Subject"), "model": _("Model"), "service": _("Service"),
+        "day": _("Day"),
     }  # fmt: skip
     context = {
         "rows": rows, "asked": asked, "titles": titles.items(), "title": titles[asked["by"]], "apps": apps(),

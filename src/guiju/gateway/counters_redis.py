@@ -182,6 +182,8 @@ class RedisCounters:
             retry=Retry(NoBackoff(), 0),
         )  # fmt: skip
         self._redis: Any = Redis(connection_pool=pool)
+        self._take: Any
+        self._settle: Any
         self._take, self._settle = self._redis.register_script(_TAKE), self._redis.register_script(_SETTLE)
         self.away = False
         self.nodes = 1

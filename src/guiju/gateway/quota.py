@@ -57,6 +57,17 @@ class Use:
         "day", "tokens_day", "cost_day", "month", "tokens_month", "cost_month",
     )  # fmt: skip
     __slots__ = FIELDS
+    minute: int
+    requests: int
+    requests_before: int
+    tokens: int
+    tokens_before: int
+    day: int
+    tokens_day: int
+    cost_day: int
+    month: int
+    tokens_month: int
+    cost_month: int
 
     def __init__(self, *values: int) -> None:
         for name, value in zip(self.FIELDS, values or (0,) * len(self.FIELDS), strict=True):

@@ -195,6 +195,7 @@ class RedisCounters:
 
     async def close(self) -> None:
         self._beating.cancel()
+        await asyncio.wait((self._beating,))
         await self._redis.aclose()
 
     async def take(
@@ -249,6 +250,8 @@ class RedisCounters:
         while True:
             self._hurry.clear()
             try:
+                if self.away:  # what is left in the pool leads to the server that is gone
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
                 await self._ask(self._sign_of_life, always=True)
                 if self.away:
                     await self._back()

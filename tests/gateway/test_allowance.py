@@ -168,7 +168,7 @@ def own_redis(tmp_path: Path):
 
     def start() -> None:
         args = [services.redis_server() or "", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
-                "yes", "--dir", str(tmp_path)]  # fmt: skip
+                "yes", "--appendfsync", "always", "--dir", str(tmp_path)]  # fmt: skip
         running.append(subprocess.Popen(args, stdout=subprocess.DEVNULL))
 
     def kill() -> None:

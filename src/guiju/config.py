@@ -255,28 +255,16 @@ SETTINGS: tuple[Setting, ...] = (
         ),
     ),
     Setting(
-        "quota.redis_seconds",
-        float,
-        0.5,
-        "seconds",
-        Said(
-            "How long a request may wait for redis_url to count it; then Redis counts as away",
-            "请求等待 redis_url 计数的时限；超时即视为 Redis 不可用",
-        ),
+        "quota.redis_seconds", float, 0.5, "seconds", Said("Longest wait for redis_url to count", "等待其计数的时限")
     ),
     Setting(
         "quota.outage",
         outage,
         "local",
         "",
-        Said(
-            "While redis_url is away: local lets each node count by itself, with its share; closed refuses what has a quota",
-            "redis_url 不可用期间：local 为各节点按其份额自行计数；closed 为拒绝设有限额的请求",
-        ),
+        Said("Without Redis: local counts by node, closed refuses", "Redis 不可用时：local 各自计数，closed 拒绝"),
     ),
-    Setting(
-        "usage.currency", str, "CNY", "", Said("Currency of prices and cost (ISO 4217)", "价格与费用的币种（ISO 4217）")
-    ),
+    Setting("usage.currency", str, "CNY", "", Said("Currency of prices and cost", "价格与费用的币种")),
     Setting(
         "journal.segment_bytes",
         int,

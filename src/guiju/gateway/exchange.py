@@ -30,13 +30,16 @@ from guiju.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from guiju.gateway import admission, ids, routing, stream, texts, whole
+from guiju.gateway import admission, ids, routing, slow, stream, texts, whole
 from guiju.gateway.admission import Admitted
+from guiju.gateway.alongside import Alongside
+from guiju.gateway.asking import Tab
 from guiju.gateway.compiled import Compiled
 from guiju.gateway.forward import forward
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
 from guiju.gateway.log_lines import fields
+from guiju.gateway.panel import Panel
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.restoring import Restoring
 from guiju.gateway.routing import Target
@@ -78,6 +81,12 @@ class Exchange:
         """What of the request is restored in the answer."""
         self.relay: stream.Relay | None = None
         """While it streams."""
+        self.panel: Panel | None = None
+        """Slow detectors, where there are any: slow.py."""
+        self.tab = Tab(gateway.counts.unjudged)
+        self.prompt = ""
+        self.beside: Alongside | None = None
+        """Reads a stream for them."""
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
         self._waiting: asyncio.Future[None] | None = None
@@ -115,6 +124,8 @@ class Exchange:
             await self._fail(self._error(problem))
         finally:
             self.gateway.running.discard(self)
+            if self.beside is not None:
+                self.beside.close()
             if self.reply is not None:
                 self.reply.release()
 
@@ -166,6 +177,7 @@ class Exchange:
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
+        self.panel = slow.panel_of(self) if compiled.panels else None
         gateway.running.add(self)
         self.move(ADMITTED)
 
@@ -200,6 +212,8 @@ class Exchange:
             snapshot=compiled.snapshot.version,
             policy=grant.policy,
             lexicons=compiled.lexicons,
+            asked=self.panel.names if self.panel else (),
+            unjudged=tuple(sorted(self.tab.unjudged["input"])),
             action=verdict.action,
             texts=tuple(
                 entries.Reviewed(
@@ -248,6 +262,8 @@ class Exchange:
             finish=entries.finish(finish),
             upstream=self.target.upstream if self.attempts > 1 else "",
             attempts=self.attempts if self.attempts > 1 else 0,
+            unjudged=tuple(sorted(self.tab.unjudged["output"])),
+            ahead=self.tab.ahead,
             **more,
         )
         counts = self.gateway.counts
@@ -352,7 +368,9 @@ class Exchange:
         label = self.label()
         answer = self.dialect.read_stream(ask, dialect=self.target.way, label=label, allow_opaque=app.allow_opaque)
         reviewer = self.compiled.reviewers[admitted.service.policy]
-        gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
+        how = {"audience": admitted.audience, "observe": grant.observe, "language": self.language}
+        self.beside = slow.alongside(self, self.panel, ask, reply) if self.panel else None
+        gates = slow.gates(self.beside, reviewer, **how) if self.beside else stream.gate_maker(reviewer, **how)
         machine = stream.Relay(
             answer,
             gates,
@@ -378,7 +396,9 @@ class Exchange:
         outcome, code, ending, stopped = "served", "", b"", None
         try:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
-            ending = await stream.relay(machine, reply, call, overdue, self.gateway.config["gateway.answer_limit"])
+            ending = await stream.relay(
+                machine, self.beside or reply, call, overdue, self.gateway.config["gateway.answer_limit"]
+            )
             if answer.failed:
                 raise UpstreamRefused(upstream=self.target.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:
@@ -407,6 +427,7 @@ class Exchange:
             outcome = "masked"
         if stopped:
             told["action"] = stopped.action
+        slow.after(self, told["contents"])
         await self.close(outcome, code=code, finish=answer.finish, **told)
         call.write(ending)
         call.end()

@@ -44,10 +44,10 @@ class Elsewhere:
         pool = self._pool(f"{parts.scheme}://{parts.netloc}")
         reply = await pool.request(request.method, path, request.body, headers, timeout=self._timeout)
         try:
-            body = await reply.read_all(LARGEST)
+            answer = Answer(status=reply.status, body=await reply.read_all(LARGEST))
         finally:
             reply.release()
-        return self._adapter.findings(Answer(status=reply.status, body=body), asked)
+        return self._adapter.findings(answer, asked)
 
     def _pool(self, origin: str) -> Pool:
         if origin not in self._pools:

@@ -39,7 +39,7 @@ class PlainAdapter:
         headers = (("content-type", "application/json"), ("x-key", settings.get("key", "")))
         return Request(method="POST", url=settings["url"], headers=headers, body=body)
 
-    def findings(self, answer: Answer, asked: Asked) -> tuple[Finding, ...]:
+    def findings(self, answer: Answer, asked: Asked, settings: Mapping[str, str]) -> tuple[Finding, ...]:
         if answer.status != 200:
             raise Fault(Said(f"it answered {answer.status}", f"它返回 {answer.status}"), again=answer.status >= 500)
         try:

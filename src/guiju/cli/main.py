@@ -69,6 +69,11 @@ COMMANDS: tuple[Command, ...] = (
         "guiju.cli.route",
         Said("Say which upstreams answer a service's models", "设定服务的模型由哪些上游提供"),
     ),
+    Command(
+        "detector",
+        "guiju.cli.detector",
+        Said("Add, list, test and remove detectors that are elsewhere", "添加、列出、测试和删除外部检测器"),
+    ),
     Command("policy", "guiju.cli.policy", Said("Check and activate policy files", "检查和启用策略文件")),
     Command("lexicon", "guiju.cli.lexicon", Said("Import term lists", "导入词库")),
     Command(

@@ -12,7 +12,7 @@ from guiju import clock
 from guiju.errors import Said
 from guiju.gateway.upstream import Pool
 from guiju.guard import Context
-from guiju.remote import ADAPTERS
+from guiju.remote import adapter as adapter_of
 from guiju.remote.adapter import Adapter, Answer, Asked, Fault
 from guiju.snapshot import Detector
 from guiju.types import Finding
@@ -47,7 +47,7 @@ class Elsewhere:
             answer = Answer(status=reply.status, body=await reply.read_all(LARGEST))
         finally:
             reply.release()
-        return self._adapter.findings(answer, asked)
+        return self._adapter.findings(answer, asked, self._settings)
 
     def _pool(self, origin: str) -> Pool:
         if origin not in self._pools:
@@ -82,8 +82,9 @@ def source_of(ref: Detector, secret: str) -> Elsewhere | Unusable:
     Args:
         secret: its secrets in the clear, a JSON object; "" where it has none.
     """
-    adapter = ADAPTERS.get(ref.adapter)
-    if adapter is None:
+    try:
+        adapter = adapter_of(ref.adapter)
+    except KeyError:
         return Unusable(Said("this version has no adapter `{name}`", "本版本没有适配器 `{name}`", name=ref.adapter))
     given = dict(ref.settings) | (msgspec.json.decode(secret, type=dict[str, str]) if secret else {})
     settings = {f.name: given.get(f.name, f.default) for f in adapter.fields}

@@ -132,21 +132,17 @@ def _list(as_json: bool) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return OK
     for row in rows:
-        notes = (
-            [say("without a verdict it lets pass: {d}", "无结论时放行：{d}", d=row["fails_open"])]
-            if row["fails_open"]
-            else []
-        )
-        notes += (
-            [say("up to {n} characters ahead of its verdict", "可领先结论 {n} 个字符", n=row["lead"])]
-            if row["lead"]
-            else []
-        )
-        notes += [say("observes only", "仅观察")] if row["observe"] else []
-        print(
-            f"{column(row['name'], 20)}  {column(row['adapter'], 18)}  {row['directions']}  {say('; ', '；').join(notes)}".rstrip()
-        )
+        notes = [say(text.format(value=row[f]), text.zh.format(value=row[f])) for f, text in _NOTES.items() if row[f]]
+        line = f"{column(row['name'], 20)}  {column(row['adapter'], 18)}  {column(row['directions'], 12)}  "
+        print((line + say("; ", "；").join(notes)).rstrip())
     return OK
+
+
+_NOTES = {
+    "fails_open": Said("without a verdict it lets pass: {value}", "无结论时放行：{value}"),
+    "lead": Said("up to {value} characters ahead of its verdict", "可领先结论 {value} 个字符"),
+    "observe": Said("observes only", "仅观察"),
+}
 
 
 def _test(row: Any, as_json: bool) -> int:

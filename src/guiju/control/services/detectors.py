@@ -12,7 +12,14 @@ from guiju.control.services.models import Detector
 from guiju.errors import BadRequest, Said
 from guiju.remote import ADAPTERS, adapter
 
-BOUNDS = {"timeout": (0.01, 600), "attempts": (1, 10), "budget": (0.01, 3600), "hedge": (0, 600), "quorum": (0, 100), "lead": (0, 10_000)}  # fmt: skip
+BOUNDS = {
+    "timeout": (0.01, 600),
+    "attempts": (1, 10),
+    "budget": (0.01, 3600),
+    "hedge": (0, 600),
+    "quorum": (0, 100),
+    "lead": (0, 10_000),
+}
 """Least and most of each number."""
 FIELDS = (*BOUNDS, "directions", "fails_open", "group", "observe")
 """How it is asked; see `guiju.review.policy.Asking`."""
@@ -58,7 +65,12 @@ def _fill(row: Detector, given: dict[str, str]) -> None:
     known = {f.name: f for f in adapter(row.adapter).fields}
     for name, value in given.items():
         if name not in known:
-            said = Said("is no setting of {kind}; there are: {there}", "不是 {kind} 的设置；可用：{there}", kind=row.adapter, there=", ".join(known))  # fmt: skip
+            said = Said(
+                "is no setting of {kind}; there are: {there}",
+                "不是 {kind} 的设置；可用：{there}",
+                kind=row.adapter,
+                there=", ".join(known),
+            )
             raise BadRequest(field=name, problem=said)
         if known[name].choices and value not in known[name].choices:
             said = Said("must be one of {there}", "须为 {there} 之一", there=", ".join(known[name].choices))

@@ -303,13 +303,6 @@ SETTINGS: tuple[Setting, ...] = (
         Said("Memory (address space) of one guard's process", "每个守卫进程的内存（地址空间）上限"),
     ),
     Setting(
-        "guards.processes",
-        at_least_one,
-        2,
-        "processes",
-        Said("Processes of one guard, for each gateway worker", "每个网关工作进程为一个守卫启动的进程数"),
-    ),
-    Setting(
         "upstream",
         str,
         "",

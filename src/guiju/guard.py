@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.types import Direction, Severity
 
 _MARK = "__guiju_guard__"
@@ -57,7 +58,7 @@ class Found(NamedTuple):
 def guard(*classes: str) -> Callable[[G], G]:
     """Marks the guard of a file. `classes`: every class that it may report: of the taxonomy, or its own below `X`."""
     if not classes or not all(isinstance(cls, str) and cls for cls in classes):
-        raise TypeError("name the classes: @guard('X.rival')")
+        raise TypeError(Said("name the classes: @guard('X.rival')", "请写明类别：@guard('X.rival')"))
 
     def mark(made: G) -> G:
         setattr(made, _MARK, classes)
@@ -112,7 +113,7 @@ def _found(answer: Any, length: int, classes: tuple[str, ...]) -> Iterator[Found
         return
     for one in found:
         if not 0 <= one.start < one.end <= length:
-            raise ValueError("a place outside of the text")
+            raise ValueError(Said("a place outside of the text", "位置超出文本"))
         if one.cls and one.cls not in classes:
-            raise ValueError("a class that the guard doesn't declare")
+            raise ValueError(Said("a class that the guard doesn't declare", "守卫未声明该类别"))
         yield one._replace(cls=one.cls or classes[0])

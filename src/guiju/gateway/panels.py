@@ -15,6 +15,9 @@ from guiju.review.judge import Reviewer
 from guiju.review.policy import Guard
 from guiju.snapshot import Detector, Snapshot
 
+PROCESSES = 2
+"""Of one guard, for each worker: so many texts it judges at a time."""
+
 
 def panels_of(
     snapshot: Snapshot,
@@ -47,7 +50,7 @@ def _elsewhere(ref: Detector, keyring: Keyring) -> Judge:
 
 
 def _guard(policy: str, guard: Guard, found: code.Code | None, config: Config) -> Judge:
-    source = Guarded(guard.name, found, memory=config["guards.memory_bytes"], processes=config["guards.processes"])
+    source = Guarded(guard.name, found, memory=config["guards.memory_bytes"], processes=PROCESSES)
     source.warm()
     label = f"{guard.name}@{found.digest if found else '?'}"
     return Judge(guard.name, guard, source, label=label, key=(policy, guard, found))

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from guiju.errors import Said
 from guiju.guard import Context, Found, classes_of, ready
 from guiju.guards.code import Code
 
@@ -92,7 +93,7 @@ def load(code: Code) -> Any:
         exec(compile(code.source, code.file, "exec"), space)  # noqa: S102 — that is what a guard is
         guards = [g for g in dict.fromkeys(v for v in space.values() if callable(v)) if classes_of(g)]
     if len(guards) != 1:
-        raise ValueError(f"{len(guards)} functions or classes with @guard; one is needed")
+        raise ValueError(Said("one function or class with @guard is needed", "须恰有一个带 @guard 的函数或类"))
     return guards[0]
 
 

@@ -81,12 +81,9 @@ class Exchange:
         """What of the request is restored in the answer."""
         self.relay: stream.Relay | None = None
         """While it streams."""
-        self.panel: Panel | None = None
-        """Slow detectors, where there are any: slow.py."""
-        self.tab = Tab(gateway.counts.unjudged)
-        self.prompt = ""
+        self.panel: Panel | None = None  # slow detectors, where there are any: slow.py
+        self.tab, self.prompt = Tab(gateway.counts.unjudged), ""
         self.beside: Alongside | None = None
-        """Reads a stream for them."""
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
         self._waiting: asyncio.Future[None] | None = None
@@ -370,6 +367,7 @@ class Exchange:
         reviewer = self.compiled.reviewers[admitted.service.policy]
         how = {"audience": admitted.audience, "observe": grant.observe, "language": self.language}
         self.beside = slow.alongside(self, self.panel, ask, reply) if self.panel else None
+        source = self.beside or reply
         gates = slow.gates(self.beside, reviewer, **how) if self.beside else stream.gate_maker(reviewer, **how)
         machine = stream.Relay(
             answer,

@@ -79,7 +79,7 @@ def _again(exchange: Exchange, reviewer: Reviewer, s: Segment, direction: Direct
     assert exchange.admitted is not None
     return reviewer.review(
         s.text, direction=direction, audience=exchange.admitted.audience, form=s.form, language=exchange.language,
-        sample=exchange.sample, told=told,
+        sample=exchange.sample, told=told, kept=exchange.kept if direction == 'input' else None,
     )  # fmt: skip
 
 

@@ -79,15 +79,13 @@ class Exchange:
         self.reply: Reply | None = None
         self.kept: Kept | None = None
         """What of the request is restored in the answer."""
-        self.relay: stream.Relay | None = None
-        """While it streams."""
+        self.relay: stream.Relay | None = None  # while it streams
         self.panel: Panel | None = None  # slow detectors, where there are any: slow.py
         self.tab, self.prompt = Tab(gateway.counts.unjudged), ""
         self.beside: Alongside | None = None
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
-        self._waiting: asyncio.Future[None] | None = None
-        """Between two tries."""
+        self._waiting: asyncio.Future[None] | None = None  # between two tries
         self._began = clock.monotonic()
         self._first_byte = 0.0
 
@@ -367,7 +365,6 @@ class Exchange:
         reviewer = self.compiled.reviewers[admitted.service.policy]
         how = {"audience": admitted.audience, "observe": grant.observe, "language": self.language}
         self.beside = slow.alongside(self, self.panel, ask, reply) if self.panel else None
-        source = self.beside or reply
         gates = slow.gates(self.beside, reviewer, **how) if self.beside else stream.gate_maker(reviewer, **how)
         machine = stream.Relay(
             answer,

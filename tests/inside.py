@@ -66,11 +66,14 @@ class Inside:
         quotas: Any = (),
         prices: tuple[float, float] = (0.0, 0.0),
         environment: dict[str, str] | None = None,
+        panel: Callable[[], Any] | None = None,
     ) -> None:
         self._quotas, self._prices, self._environment = tuple(quotas), prices, environment or {}
         self._fields = upstream or {}
         self._home, self._app, self._limits = home, app or {}, limits or Limits()
         self.detectors, self._policy = list(detectors), policy or load.default_policy_yaml()
+        self._panel = panel
+        """Makes the slow detectors, in the gateway's own loop."""
         self.says: list[bytes | float | str | Callable[[bytes], bytes]] = []
         """What the upstream answers next, whatever it is asked."""
         self.asked: list[bytes] = []
@@ -141,7 +144,8 @@ class Inside:
         )
         self.gateway = Gateway(settings, keyring, taxonomy, journal, "n/1")
         pools = {u.name: pool_of(u, settings, keyring) for u in upstreams}
-        self.gateway.swap(Compiled(snapshot, {"default": reviewer}, pools))
+        panels = {"default": self._panel()} if self._panel else {}
+        self.gateway.swap(Compiled(snapshot, {"default": reviewer}, pools, panels))
         self.control = pool_of(upstreams[0], settings, keyring)
         self.app = App(self.gateway, self.control)
         self.server = server = Server(self.app, self._limits)
@@ -149,6 +153,8 @@ class Inside:
         ready.set()
         await self._stop.wait()
         await server.close(0.1)
+        for panel in panels.values():
+            panel.close()
         upstream.close()
         spare.close()
         await self.gateway.allowance.close()

@@ -304,6 +304,23 @@ SETTINGS: tuple[Setting, ...] = (
         Said("Longest that a sentence-level detector may hold", "句级检测器最多可扣住文字多久"),
     ),
     Setting(
+        "review.stretch_seconds",
+        float,
+        0.3,
+        "seconds",
+        Said(
+            "Longest that words of a stream gather before slow detectors are asked about them",
+            "流式回答的文字最多积累多久即送慢速检测器判断",
+        ),
+    ),
+    Setting(
+        "guards.memory_bytes",
+        at_least_one,
+        1_073_741_824,
+        "bytes",
+        Said("Memory (address space) of one guard's process", "每个守卫进程的内存（地址空间）上限"),
+    ),
+    Setting(
         "upstream",
         str,
         "",

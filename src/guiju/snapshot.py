@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from guiju.errors import Said
+from guiju.review.policy import Asking
 
 FORMAT = 1
 """Raised when an older gateway could not read a newer snapshot; such a gateway keeps its last one and says so."""
@@ -164,6 +165,18 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         return f"{path}?{self.query}" if self.query else path
 
 
+class Detector(Asking, frozen=True, kw_only=True):
+    """A detector that is elsewhere, and how it is asked (`Asking`). Its findings carry its name."""
+
+    name: str
+    adapter: str
+    """Of guiju.remote.ADAPTERS: `webhook`, `aliyun`, …"""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Of its adapter's fields: name, value; secrets aren't here."""
+    secrets: str = ""
+    """Those that are secret, as a JSON object, sealed under the master key for `detector:<name>`; "" where there is none."""
+
+
 class LexiconRef(msgspec.Struct, frozen=True, kw_only=True):
     """A lexicon version; its terms are the blob with this digest."""
 
@@ -195,6 +208,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     upstreams: tuple[Upstream, ...] = ()
     policies: tuple[PolicyRef, ...] = ()
     lexicons: tuple[LexiconRef, ...] = ()
+    detectors: tuple[Detector, ...] = ()
     chat_key: str = ""
     """Ed25519 public key, base64: checks the chat page's five-minute tokens."""
     keep_contents: bool = True

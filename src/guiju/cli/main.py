@@ -79,6 +79,11 @@ COMMANDS: tuple[Command, ...] = (
         "guiju.cli.usage",
         Said("Tokens and cost by app, key, user or model", "按应用、密钥、用户或模型列出词元数与费用"),
     ),
+    Command(
+        "detector",
+        "guiju.cli.detector",
+        Said("Add, list, test and remove detectors that are elsewhere", "添加、列出、测试和删除外部检测器"),
+    ),
     Command("policy", "guiju.cli.policy", Said("Check and activate policy files", "检查和启用策略文件")),
     Command("lexicon", "guiju.cli.lexicon", Said("Import term lists", "导入词库")),
     Command(

@@ -30,6 +30,11 @@ class NoSuchApp(BadRequest):
     text_zh = "没有名为“{name}”的应用。现有：{there}"
 
 
+class NoSuchDetector(BadRequest):
+    text_en = "There is no detector '{name}'. There are: {there}"
+    text_zh = "没有名为“{name}”的检测器。现有：{there}"
+
+
 class NoSuchKey(BadRequest):
     text_en = "No key has the id or the beginning '{word}'. `guiju key list` shows both."
     text_zh = "没有编号为“{word}”或以其开头的密钥。编号和开头见 guiju key list。"
@@ -79,6 +84,17 @@ def app(name: str) -> Any:
     if found is None:
         there = ", ".join(App.objects.order_by("id").values_list("name", flat=True)) or "-"
         raise NoSuchApp(name=name, there=there)
+    return found
+
+
+def detector(name: str) -> Any:
+    """A detector that is elsewhere, by its name. Raises: NoSuchDetector."""
+    from guiju.control.services.models import Detector
+
+    found = Detector.objects.filter(name=name).first()
+    if found is None:
+        there = ", ".join(Detector.objects.order_by("id").values_list("name", flat=True)) or "-"
+        raise NoSuchDetector(name=name, there=there)
     return found
 
 

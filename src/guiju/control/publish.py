@@ -11,7 +11,17 @@ from django.db.models import Prefetch
 
 from guiju import snapshot as snapshots
 from guiju.control.policies.models import LexiconVersion, PolicyVersion
-from guiju.control.services.models import App, Key, ModelRoute, Provider, Quota, Service, SnapshotVersion, Upstream
+from guiju.control.services.models import (
+    App,
+    Detector,
+    Key,
+    ModelRoute,
+    Provider,
+    Quota,
+    Service,
+    SnapshotVersion,
+    Upstream,
+)
 
 woken = []
 """Callbacks of this process (internal.py): a new version has been committed."""
@@ -47,6 +57,7 @@ def build(version: int) -> snapshots.Snapshot:
             .defer("csv", "blob")
             .order_by("lexicon_id")
         ),
+        detectors=tuple(detector(d) for d in Detector.objects.order_by("id")),
         chat_key=base64.b64encode(settings.KEYRING.chat_public).decode(),
     )
 
@@ -68,6 +79,16 @@ def _upstream(row: Upstream) -> snapshots.Upstream:
         name=row.name, url=row.url, dialect=row.dialect, offers=tuple(row.offers.split()), secret=row.secret,
         key_header=row.key_header, query=row.query, connect_timeout=row.connect_timeout,
         first_byte_timeout=row.first_byte_timeout, idle_timeout=row.idle_timeout, max_connections=row.max_connections,
+    )  # fmt: skip
+
+
+def detector(row: Detector) -> snapshots.Detector:
+    """As gateways have it."""
+    return snapshots.Detector(
+        name=row.name, adapter=row.adapter, settings=tuple(sorted(row.settings.items())), secrets=row.secrets,
+        directions=tuple(row.directions.split()), timeout=row.timeout, attempts=row.attempts, budget=row.budget,
+        hedge=row.hedge, group=row.group, quorum=row.quorum, fails_open=tuple(row.fails_open.split()), lead=row.lead,
+        observe=row.observe,
     )  # fmt: skip
 
 

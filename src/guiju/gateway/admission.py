@@ -155,3 +155,14 @@ def _iso(ms: int) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+MEDIA = {
+    "image": Said("image", "图片"),
+    "audio": Said("audio", "音频"),
+    "video": Said("video", "视频"),
+    "file": Said("file", "文件"),
+    "tokens": Said("token numbers", "词元编号"),
+    "reference": Said("content kept by the model's server", "存于模型服务的内容"),
+}
+"""Kinds of media, for people."""

@@ -10,11 +10,14 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import NamedTuple
 
 from guiju import plugins
 from guiju.config import Config, local_socket
 from guiju.errors import UnknownModel, WrongDoor
+from guiju.gateway.panel import Panel
+from guiju.gateway.panels import panels_of
 from guiju.gateway.routing import Target
 from guiju.gateway.upstream import Pool
 from guiju.journal.keyring import Keyring
@@ -38,12 +41,20 @@ class Door(NamedTuple):
 class Compiled:
     """A snapshot, ready for use."""
 
-    def __init__(self, snapshot: Snapshot, reviewers: Mapping[str, Reviewer], pools: Mapping[str, Pool]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        reviewers: Mapping[str, Reviewer],
+        pools: Mapping[str, Pool],
+        panels: Mapping[str, Panel] = MappingProxyType({}),
+    ) -> None:
         self.snapshot = snapshot
         self.reviewers = reviewers
         """Policy name -> reviewer."""
         self.pools = pools
         """Upstream name -> connections."""
+        self.panels = panels
+        """Policy name -> its slow detectors, where it has any."""
         self.services = {s.name: s for s in snapshot.services}
         self.apps = {a.name: a for a in snapshot.apps}
         self.upstreams = {u.name: u for u in snapshot.upstreams}
@@ -187,4 +198,5 @@ async def compile_snapshot(
         u.name: before.pools[u.name] if before and old.get(u.name) == u else pool_of(u, config, keyring)
         for u in snapshot.upstreams
     }
-    return Compiled(snapshot, reviewers, pools)
+    panels = panels_of(snapshot, reviewers, config, keyring, before.panels if before else {})
+    return Compiled(snapshot, reviewers, pools, panels)

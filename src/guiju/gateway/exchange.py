@@ -31,13 +31,16 @@ from guiju.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from guiju.gateway import admission, allowance, ids, routing, stream, texts, whole
+from guiju.gateway import admission, allowance, ids, recording, routing, slow, stream, texts, whole
 from guiju.gateway.admission import Admitted
+from guiju.gateway.alongside import Alongside
+from guiju.gateway.asking import Tab
 from guiju.gateway.compiled import Compiled
 from guiju.gateway.forward import forward
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
 from guiju.gateway.log_lines import fields
+from guiju.gateway.panel import Panel
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.restoring import Restoring
 from guiju.gateway.routing import Target
@@ -49,7 +52,7 @@ from guiju.review.explain import language_of
 from guiju.review.judge import combine
 from guiju.review.restore import Kept
 from guiju.snapshot import Quota
-from guiju.types import Action, Judged, Media, Path, Verdict
+from guiju.types import Action, Judged, Path, Verdict
 from guiju.wire.dialect import Ask, Dialect, Json
 
 _log = logging.getLogger("guiju.gateway")
@@ -81,14 +84,15 @@ class Exchange:
         self.reply: Reply | None = None
         self.kept: Kept | None = None
         """What of the request is restored in the answer."""
-        self.relay: stream.Relay | None = None
-        """While it streams."""
+        self.relay: stream.Relay | None = None  # while it streams
+        self.panel: Panel | None = None  # slow detectors, where there are any: slow.py
+        self.tab, self.prompt = Tab(gateway.counts.unjudged), ""
+        self.beside: Alongside | None = None
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
-        self._waiting: asyncio.Future[None] | None = None
-        """Between two tries."""
-        self._began = clock.monotonic()
-        self._first_byte = 0.0
+        self._waiting: asyncio.Future[None] | None = None  # between two tries
+        self.began = clock.monotonic()
+        self.first_byte = 0.0
 
     # --- the life ---------------------------------------------------------------------------------
 
@@ -110,7 +114,7 @@ class Exchange:
                 body = self.dialect.upstream_body(ask, model=self.target.model, dialect=self.target.way, masked=masked)
                 return await whole.serve(self, ask, body)
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
-            self._first_byte, self._ask = clock.monotonic(), ask
+            self.first_byte, self._ask = clock.monotonic(), ask
             if ask.stream:
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
@@ -124,6 +128,8 @@ class Exchange:
             self.gateway.running.discard(self)
             if self.hold is not None and self.state not in (OPENED, SERVING):  # those are settled when they are closed
                 self.gateway.allowance.settle(self.hold, 0, 0)
+            if self.beside is not None:
+                self.beside.close()
             if self.reply is not None:
                 self.reply.release()
 
@@ -170,11 +176,12 @@ class Exchange:
         )
         for medium in ask.media:
             if not (door.app.allow_opaque if medium.kind == "tokens" else door.app.allow_media):
-                raise MediaNotAllowed(field=".".join(map(str, medium.path)), kind=MEDIA[medium.kind])
+                raise MediaNotAllowed(field=".".join(map(str, medium.path)), kind=admission.MEDIA[medium.kind])
         gateway.check_space()
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
         self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
+        self.panel = slow.panel_of(self) if compiled.panels else None
         gateway.running.add(self)
         self.move(ADMITTED)
         return door.quotas
@@ -193,42 +200,7 @@ class Exchange:
             contents = seal.commit(self.call.body, key)
         verdict = combine(verdicts)
         self.model = ask.model if compiled.offers(grant.service, ask.model) else "?"
-        entry = entries.Opened(
-            at_ms=clock.epoch_ms(),
-            exchange=self.id,
-            node=self.gateway.worker,
-            door=self.dialect.name,
-            app=grant.app,
-            service=grant.service,
-            key=grant.key,
-            subject=grant.subject,
-            model=self.model,
-            upstream=grant.upstream,
-            upstream_model=grant.model,
-            stream=ask.stream,
-            observe=grant.observe,
-            snapshot=compiled.snapshot.version,
-            policy=grant.policy,
-            lexicons=compiled.lexicons,
-            action=verdict.action,
-            texts=tuple(
-                entries.Reviewed(
-                    path=entries.place(s.path),
-                    role=entries.role(s.role),
-                    length=len(s.text),
-                    action=v.action,
-                    judged=v.judged,
-                )
-                for s, v in zip(ask.segments, verdicts, strict=True)
-                if v.judged
-            ),
-            characters=sum(len(s.text) for s in ask.segments),
-            media=tuple(
-                Media(path=entries.place(m.path), kind=m.kind, digest=seal.keyed(m.digest, key)) for m in ask.media
-            ),
-            commitment=contents.commitment if contents else "",
-            reversible=tuple(sorted(self.kept.classes)) if self.kept else (),
-        )
+        entry = recording.opened(self, ask, verdicts, contents.commitment if contents else "", key)
         self.count(verdict.judged, "input")
         await self.gateway.journal.append(entry, contents.payload if contents else b"", self._subject)
         self.move(OPENED)
@@ -248,27 +220,7 @@ class Exchange:
         if contents and self.compiled.snapshot.keep_contents:
             committed = seal.commit(msgspec.json.encode(contents), self.gateway.entropy.take(seal.KEY))
         allowance.account(self, more, self._ask)
-        now = clock.monotonic()
-        entry = entries.Closed(
-            at_ms=clock.epoch_ms(),
-            exchange=self.id,
-            outcome=outcome,
-            first_byte_ms=round((self._first_byte - self._began) * 1000) if self._first_byte else 0,
-            total_ms=round((now - self._began) * 1000),
-            commitment=committed.commitment if committed else "",
-            finish=entries.finish(finish),
-            upstream=self.target.upstream if self.attempts > 1 else "",
-            attempts=self.attempts if self.attempts > 1 else 0,
-            **more,
-        )
-        counts = self.gateway.counts
-        counts.exchanges[f"{self.dialect.name}|{outcome}"] += 1
-        counts.took(now - self._began)
-        if _log.isEnabledFor(logging.INFO):
-            told = {k: more[k] for k in ("input_tokens", "output_tokens", "code") if more.get(k)}
-            door, ms = self.dialect.name, round((now - self._began) * 1000)
-            line = fields(exchange=self.id, door=door, model=self.model, outcome=outcome, ms=ms, **told)
-            _log.info("closed", extra=line)
+        entry = recording.closed(self, outcome, committed.commitment if committed else "", finish, more)
         saved = self.gateway.journal.append(entry, committed.payload if committed else b"", self._subject)
         if durable:
             await saved
@@ -363,7 +315,9 @@ class Exchange:
         label = self.label()
         answer = self.dialect.read_stream(ask, dialect=self.target.way, label=label, allow_opaque=app.allow_opaque)
         reviewer = self.compiled.reviewers[admitted.service.policy]
-        gates = stream.gate_maker(reviewer, audience=admitted.audience, observe=grant.observe, language=self.language)
+        how = {"audience": admitted.audience, "observe": grant.observe, "language": self.language}
+        self.beside = slow.alongside(self, self.panel, ask, reply) if self.panel else None
+        gates = slow.gates(self.beside, reviewer, **how) if self.beside else stream.gate_maker(reviewer, **how)
         machine = stream.Relay(
             answer,
             gates,
@@ -389,7 +343,9 @@ class Exchange:
         outcome, code, ending, stopped = "served", "", b"", None
         try:
             overdue = self.gateway.config["review.sentence_seconds"] if reviewer.holds_sentences else 0.0
-            ending = await stream.relay(machine, reply, call, overdue, self.gateway.config["gateway.answer_limit"])
+            ending = await stream.relay(
+                machine, self.beside or reply, call, overdue, self.gateway.config["gateway.answer_limit"]
+            )
             if answer.failed:
                 raise UpstreamRefused(upstream=self.target.upstream, upstream_status=200, problem=answer.failed)
             if not answer.done and not answer.finish:
@@ -418,6 +374,7 @@ class Exchange:
             outcome = "masked"
         if stopped:
             told["action"] = stopped.action
+        slow.after(self, told["contents"])
         await self.close(outcome, code=code, finish=answer.finish, **told)
         call.write(ending)
         call.end()
@@ -480,15 +437,6 @@ class Exchange:
             self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
 
 
-MEDIA = {
-    "image": Said("image", "图片"),
-    "audio": Said("audio", "音频"),
-    "video": Said("video", "视频"),
-    "file": Said("file", "文件"),
-    "tokens": Said("token numbers", "词元编号"),
-    "reference": Said("content kept by the model's server", "存于模型服务的内容"),
-}
-"""Kinds of media, for people."""
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}
 
 

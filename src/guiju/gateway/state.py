@@ -74,6 +74,9 @@ class Gateway:
             for name, pool in before.pools.items():
                 if compiled.pools.get(name) is not pool:
                     pool.close()
+            kept = [judge for panel in compiled.panels.values() for judge in panel.judges]
+            for panel in before.panels.values():
+                panel.close(kept)
 
     def check_space(self) -> None:
         """Raises: DiskFull: new exchanges are refused while running ones finish."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from guiju.errors import Said, UpstreamUnavailable
+from guiju.gateway.alongside import Alongside
 from guiju.gateway.http import Call
 from guiju.gateway.restoring import Restoring
 from guiju.gateway.upstream import Reply
@@ -24,7 +25,8 @@ from guiju.review.judge import Reviewer
 from guiju.types import Action, Form, Judged
 from guiju.wire.dialect import AnswerStream, Event, Json
 
-MakeGate = Callable[[Form], Holdback]
+MakeGate = Callable[[Form, str, str | None], Holdback]
+"""(form, channel, the text where it is read by itself) -> a fresh gate."""
 
 BULK = 32_768
 """Bytes that came since something last left, beyond which what comes is judged in a thread."""
@@ -45,7 +47,7 @@ class Relay:
 
     Args:
         answer: the dialect's machine.
-        make_gate: form -> a fresh gate.
+        make_gate: see `MakeGate`.
         place: where the notice stands in text: `interface` (nowhere), `begin` or `end`.
         label: the `guiju` object that the dialect writes; it is told here when something has been masked.
         clear: whether a string surely holds nothing that is found: spares identifiers a gate of their own.
@@ -101,7 +103,7 @@ class Relay:
                     continue
                 alone: list[Judged] = []
                 if reading != "on":
-                    whole = self._make_gate(form)
+                    whole = self._make_gate(form, channel, text)
                     piece = fed(whole, text) + whole.close()
                     alone = whole.judged
                 if reading in ("alone", "id"):
@@ -119,7 +121,7 @@ class Relay:
                 else:
                     gate = self.gates.get(channel)
                     if gate is None:
-                        gate = self.gates[channel] = self._make_gate(form)
+                        gate = self.gates[channel] = self._make_gate(form, channel, None)
                         if says:
                             self._says.add(channel)
                         if self.restoring is not None:
@@ -260,7 +262,7 @@ def fed(gate: Holdback, text: str) -> str:
     return "".join([gate.feed(text[at : at + PIECE]) for at in range(0, len(text), PIECE)])
 
 
-async def relay(machine: Relay, reply: Reply, call: Call, overdue: float, limit: int) -> bytes:
+async def relay(machine: Relay, reply: Reply | Alongside, call: Call, overdue: float, limit: int) -> bytes:
     """Carry an answer from upstream to client until its final event, which is returned and not written, or until the
     upstream says that it failed.
 
@@ -344,4 +346,4 @@ def _overdue(machine: Relay) -> bytes:
 
 def gate_maker(reviewer: Reviewer, **how: Any) -> MakeGate:
     """Gates of one answer: all from the same reviewer, whatever is activated meanwhile."""
-    return lambda form: reviewer.holdback(direction="output", form=form, **how)
+    return lambda form, channel, text: reviewer.holdback(direction="output", form=form, **how)

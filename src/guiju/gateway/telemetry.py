@@ -28,6 +28,8 @@ class Counts(msgspec.Struct):
     """By error code."""
     upstream_errors: Counter[str] = msgspec.field(default_factory=Counter)
     """By upstream."""
+    unjudged: Counter[str] = msgspec.field(default_factory=Counter)
+    """Texts that a slow detector gave no verdict on, by `detector|direction|mode`: `closed` refused, `open` let pass."""
     tokens: Counter[str] = msgspec.field(default_factory=Counter)
     """By `input` and `output`."""
     buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
@@ -85,6 +87,12 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("guiju_findings_total", "findings", ("class", "direction", "action"), "Findings, by class, direction and action"),
     ("guiju_rejected_total", "rejected", ("code",), "Requests turned away before an exchange began"),
     ("guiju_upstream_errors_total", "upstream_errors", ("upstream",), "Failures of upstreams"),
+    (
+        "guiju_unjudged_total",
+        "unjudged",
+        ("detector", "direction", "mode"),
+        "Texts without a verdict of a slow detector: refused (closed) or let pass (open)",
+    ),
     ("guiju_tokens_total", "tokens", ("kind",), "Tokens as upstreams count them"),
 )
 _GAUGES = (

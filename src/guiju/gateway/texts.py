@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from guiju.gateway import restoring
+from guiju.gateway import restoring, slow
 from guiju.types import Direction, Segment, Verdict
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ async def aside(size: int, work: Callable[[], T]) -> T:
 
 async def review(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
     """The verdict on each text, by the policy of the exchange's service. What of an input may be restored is kept in
-    `exchange.kept`."""
+    `exchange.kept`. Raises: ReviewUnavailable (slow.py)."""
     random = restoring.drawn(exchange) if direction == "input" else b""
     if sum([len(s.text) for s in segments]) > LARGE:
-        return await asyncio.to_thread(_judge, exchange, segments, direction, random)
-    return _judge(exchange, segments, direction, random)
+        verdicts = await asyncio.to_thread(_judge, exchange, segments, direction, random)
+    else:
+        verdicts = _judge(exchange, segments, direction, random)
+    if exchange.panel is None:
+        return verdicts
+    return await slow.texts(exchange, exchange.panel, segments, verdicts, direction)
 
 
 def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction, random: bytes) -> list[Verdict]:

@@ -105,6 +105,10 @@ class Opened(_Entry, frozen=True, kw_only=True, tag="exchange.opened", omit_defa
     """`name@version`."""
     lexicons: tuple[str, ...] = ()
     """`name@version`."""
+    asked: tuple[str, ...] = ()
+    """Slow detectors that judge this exchange; a guard with the beginning of its file's digest: `name@3f9a12bc`."""
+    unjudged: tuple[str, ...] = ()
+    """Those that gave no verdict on the input, and are set to let it pass."""
     action: Action = Action.ALLOW
     texts: tuple[Reviewed, ...] = ()
     """Only texts with findings; `characters` counts all."""
@@ -179,7 +183,22 @@ class Closed(_Entry, frozen=True, kw_only=True, tag="exchange.closed", omit_defa
     """How many tries it took, where more than one."""
     queue: bool = False
     """An item for a person was opened."""
+    unjudged: tuple[str, ...] = ()
+    """Slow detectors that gave no verdict on the answer, and are set to let it pass."""
+    ahead: int = 0
+    """Most characters by which the client was ahead of a slow detector's verdict, where a lead is set."""
     commitment: str = ""
+
+
+class Observed(_Entry, frozen=True, kw_only=True, tag="exchange.observed", omit_defaults=True):
+    """What slow detectors that only observe made of an exchange; told after it."""
+
+    exchange: str
+    direction: Literal["input", "output"] = "input"
+    texts: tuple[Reviewed, ...] = ()
+    """Only texts with findings; `action` is what policy would have done."""
+    unanswered: tuple[str, ...] = ()
+    """Detectors that gave no verdict."""
 
 
 class Rejected(_Entry, frozen=True, kw_only=True, tag="exchange.rejected", omit_defaults=True):
@@ -230,7 +249,7 @@ class Note(_Entry, frozen=True, kw_only=True, tag="note", omit_defaults=True):
     detail: dict[str, str] = {}
 
 
-Entry = Opened | Closed | Rejected | Feedback | Act | Note
+Entry = Opened | Closed | Observed | Rejected | Feedback | Act | Note
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

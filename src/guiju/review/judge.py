@@ -18,6 +18,7 @@ from guiju.review.detector import Detector, Scan, Scanner
 from guiju.review.holdback import Holdback
 from guiju.review.policy import Audience, Policy
 from guiju.review.restore import Kept
+from guiju.review.slow import Told
 from guiju.types import Action, Direction, Finding, Form, Judged, Verdict
 
 Placeholders = Callable[[str, str], str]
@@ -88,10 +89,12 @@ class Reviewer:
         form: Form = "text",
         observe: bool = False,
         language: str = "zh",
+        more: Sequence[tuple[Scanner, bool]] = (),
     ) -> Holdback:
-        """A fresh gate for one channel."""
+        """A fresh gate for one channel; `more` are scanners of its own, and whether they may hold text back (slow.py)."""
         makers = self._way(direction, audience).makers
         scanners = [(detector.scanner(acting, direction), bool(acting)) for detector, acting in makers]
+        scanners += more
         return self._gate(
             scanners, direction=direction, audience=audience, form=form, observe=observe, language=language
         )
@@ -124,10 +127,12 @@ class Reviewer:
         language: str = "zh",
         sample: float = 1.0,
         kept: Kept | None = None,
+        told: Sequence[Finding] = (),
     ) -> Verdict:
         """Judge a whole text.
 
         Args:
+            told: what slow detectors found (canonical offsets: slow.py, `located`).
             sample: a number drawn evenly from [0, 1) by the caller: a rule that queues a share of its findings for
                 people does so where the share exceeds it. 1.0 queues only what is always queued.
             kept: takes what is masked by a rule that restores; without it all is masked for good.
@@ -137,12 +142,15 @@ class Reviewer:
         """
         way = self._way(direction, audience)
         if form == "text":
-            told = self._tell(way, text, direction)
-            if not told:
+            found = self._tell(way, text, direction)
+            if told:
+                found.append((Told(told), True))
+            if not found:
                 return way.clean
-            gate = self._gate(told, direction=direction, audience=audience, language=language)
+            gate = self._gate(found, direction=direction, audience=audience, language=language)
         else:
-            gate = self.holdback(direction=direction, audience=audience, form=form, language=language)
+            more = [(Told(told), True)]
+            gate = self.holdback(direction=direction, audience=audience, form=form, language=language, more=more)
         served = gate.feed(text) + gate.close()
         verdict = self.verdict(gate, served if gate.insertions else None, sample=sample)
         if kept is None or verdict.text is None:

@@ -60,6 +60,38 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return any(c in ("*", cls) or cls.startswith(c + ".") for c in self.classes)
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How a slow detector is asked: one that is elsewhere (snapshot.py) or a guard (`Guard`). gateway/panel.py asks."""
+
+    directions: tuple[Direction, ...] = ("input", "output")
+    """Which texts it is asked about."""
+    timeout: float = 3.0
+    """Seconds of one try."""
+    attempts: int = 2
+    budget: float = 60.0
+    """Seconds that an exchange may spend on it, waits and tries together."""
+    hedge: float = 0.0
+    """Seconds without an answer after which it is asked a second time; the first answer counts. 0: never."""
+    group: str = ""
+    """Detectors of one group stand in for each other; "": it stands alone."""
+    quorum: int = 0
+    """How many of the group must have answered (the highest that one of them says); 0: all."""
+    fails_open: tuple[Direction, ...] = ()
+    """Where no verdict lets a text pass, unjudged. Else no verdict refuses."""
+    lead: int = 0
+    """Characters of a stream that may be ahead of its verdict. Above 0 is outside the promise."""
+    observe: bool = False
+    """It is asked afterwards, and recorded only."""
+
+
+class Guard(Asking, frozen=True, kw_only=True):
+    """A guard of GUIJU_HOME/guards/ that this policy uses."""
+
+    name: str
+    line: int = 0
+    """Where it stands in the file."""
+
+
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """A regular expression with a bound, declared in the policy file (pattern.py runs it)."""
 
@@ -98,6 +130,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     title_en: str = ""
     rules: tuple[Rule, ...] = ()
     patterns: tuple[Pattern, ...] = ()
+    guards: tuple[Guard, ...] = ()
     cases: tuple[Case, ...] = ()
     """What must become of these texts: `guiju policy test`."""
     serve_and_escalate: bool = False

@@ -18,7 +18,7 @@ from guiju.errors import GuijuError, InputFileError, Said
 from guiju.quoted import quoted
 from guiju.review import pattern as patterns
 from guiju.review.hints import did_you_mean, one_of, unknown_class
-from guiju.review.policy import Case, Pattern, Policy, Rule
+from guiju.review.policy import Case, Guard, Pattern, Policy, Rule
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Action
 
@@ -27,6 +27,9 @@ _AUDIENCES = ("general", "minors", "professional")
 _DIRECTIONS = ("input", "output")
 _ACTIONS = tuple(a.value for a in Action)
 _ANSWERS = ("help_lines",)
+_GUARD_WORDS = {"direction": "directions", "fails_open": "fails_open"}
+_GUARD_NUMBERS: dict[str, float] = {"timeout": 600.0, "budget": 3600.0, "attempts": 10, "lead": 10_000}
+"""What may be said of a guard -> the most; a whole number where the most is one."""
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}"
     for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value", "merge")
@@ -96,10 +99,11 @@ class _Reader:
             )
         top = self._mapping(
             self._root,
-            {"name", "title", "serve_and_escalate", "rules", "patterns", "cases"},
+            {"name", "title", "serve_and_escalate", "rules", "patterns", "guards", "cases"},
             required=("name", "rules"),
         )
         patterns_found = self._each(top["patterns"], self._pattern) if "patterns" in top else []
+        guards = self._each(top["guards"], self._guard) if "guards" in top else []
         cases = self._each(top["cases"], self._case) if "cases" in top else []
         rules = self._each(top["rules"], self._rule)
         self._once(rules, Said("rule", "规则"))
@@ -113,6 +117,7 @@ class _Reader:
             serve_and_escalate=self._try(lambda: self._boolean(top, "serve_and_escalate"), False),
             rules=tuple(rules),
             patterns=tuple(patterns_found),
+            guards=tuple(guards),
             cases=tuple(cases),
         )
         if len(self._problems) > 1:
@@ -257,6 +262,40 @@ class _Reader:
         if problem := patterns.check(found):
             self._fail(fields["regex"].start_mark, problem)
         return found
+
+    def _guard(self, node: yaml.Node, number: int) -> Guard:
+        if isinstance(node, yaml.ScalarNode):
+            return Guard(name=self._guard_name(node), line=node.start_mark.line + 1)
+        fields = self._mapping(node, {"name", *_GUARD_WORDS, *_GUARD_NUMBERS, "observe"}, required=("name",))
+        made: dict[str, Any] = {
+            field: tuple(self._word(n, _DIRECTIONS, key) for n in self._one_or_more(fields[key]))
+            for key, field in _GUARD_WORDS.items()
+            if key in fields
+        }
+        made |= {key: self._number(fields[key], key, most) for key, most in _GUARD_NUMBERS.items() if key in fields}
+        if "observe" in fields:
+            made["observe"] = self._word(fields["observe"], ("true", "false"), "observe") == "true"
+        return Guard(name=self._guard_name(fields["name"]), line=node.start_mark.line + 1, **made)
+
+    def _guard_name(self, node: yaml.Node) -> str:
+        name = self._string(node, "name")
+        if not name.isidentifier():
+            self._fail(
+                node.start_mark,
+                Said("`{name}` is no name of a guard", "`{name}` 不是有效的守卫名称", name=name),
+                Said("the name of its file, without .py", "请写守卫文件名，不含 .py"),
+            )
+        return name
+
+    def _number(self, node: yaml.Node, what: str, most: float) -> Any:
+        try:
+            value = float(self._string(node))
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= most or (isinstance(most, int) and value != int(value)):
+            hint = Said("a number from 0 to {most}", "0 到 {most} 之间的数", most=most)
+            self._fail(node.start_mark, Said("`{what}` is no such number", "`{what}` 的数值无效", what=what), hint)
+        return int(value) if isinstance(most, int) else value
 
     def _case(self, node: yaml.Node, number: int) -> Case:
         known = {"text", "expect", "direction", "audience", "class", "serves", "language"}

@@ -41,6 +41,29 @@ class Upstream(models.Model):
         return self.name
 
 
+class Detector(models.Model):
+    """A detector that is elsewhere. Its secrets are sealed under the master key and never shown again."""
+
+    name = NameField()
+    adapter = models.CharField(max_length=40)
+    settings = models.JSONField(default=dict)
+    secrets = models.TextField(blank=True)
+    directions = models.CharField(max_length=20, default="input output")
+    """Parted by spaces, as `fails_open`."""
+    timeout = models.FloatField(default=3.0)
+    attempts = models.PositiveSmallIntegerField(default=2)
+    budget = models.FloatField(default=60.0)
+    hedge = models.FloatField(default=0.0)
+    group = models.CharField(max_length=60, blank=True)
+    quorum = models.PositiveSmallIntegerField(default=0)
+    fails_open = models.CharField(max_length=20, blank=True)
+    lead = models.PositiveIntegerField(default=0)
+    observe = models.BooleanField(default=False)
+
+    def __str__(self):
+        return self.name
+
+
 class Service(models.Model):
     """What the public is told about."""
 

@@ -27,7 +27,7 @@ from guiju.gateway.tasks import spawn
 from guiju.gateway.telemetry import Counts
 from guiju.snapshot import Quota
 from guiju.types import Grant
-from guiju.wire.anthropic_count import tokens_of
+from guiju.wire.anthropic_count import AnthropicCount, tokens_of
 from guiju.wire.dialect import Ask
 from guiju.wire.numbers import Numbers
 
@@ -206,7 +206,8 @@ def account(exchange: Exchange, told: dict[str, Any], ask: Ask | None) -> None:
         told: fields of `entries.Closed`.
         ask: where an upstream has begun to answer; None where nothing was used.
     """
-    if ask is not None and not told.get("input_tokens") and not told.get("output_tokens"):
+    silent = not told.get("input_tokens") and not told.get("output_tokens")
+    if ask is not None and silent and not isinstance(exchange.dialect, AnthropicCount):  # which makes no model work
         told |= estimated(ask, told.get("characters", 0))
     read, wrote = told.get("input_tokens", 0), told.get("output_tokens", 0)
     if exchange.compiled.prices:

@@ -197,7 +197,19 @@ SETTINGS: tuple[Setting, ...] = (
         10.0,
         "seconds",
         Said(
-            "How long running streams may finish when the service stops", "服务停止时，留给进行中的流式回答的收尾时间"
+            "How long running streams may finish when the service stops, or new workers take over",
+            "服务停止、或新工作进程接替时，留给进行中的流式回答的收尾时间",
+        ),
+    ),
+    Setting(
+        "gateway.leave_seconds",
+        float,
+        0.0,
+        "seconds",
+        Said(
+            "How long connections are still taken after /readyz says no, when the service stops: as long as a load balancer "
+            "needs to see it",
+            "服务停止时，/readyz 转为未就绪后仍接受新连接的时间：应不短于负载均衡器察觉所需的时间",
         ),
     ),
     Setting(

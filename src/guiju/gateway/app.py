@@ -95,7 +95,7 @@ class App:
         if path == "/healthz":
             call.answer(200, b'{"status":"alive"}', [])
         elif path == "/readyz":
-            ready = self._gateway.ready
+            ready = self._gateway.ready and not self._gateway.leaving
             body = msgspec.json.encode(
                 {
                     "ready": ready,

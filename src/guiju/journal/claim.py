@@ -42,14 +42,17 @@ def claim(journal: Path, node: str, worker: int) -> int:
     while (fd := _lock(journal / node / str(worker))) is None:
         if clock.monotonic() > until:
             raise SettingError(
-                name="--worker",
+                name="node",
                 problem=Said(
                     "worker {worker} of {node} runs already",
                     "{node} 的工作进程 {worker} 已在运行",
                     worker=worker,
                     node=node,
                 ),
-                remedy=Said("Give this one another number", "请为本进程换一个编号"),
+                remedy=Said(
+                    "Another `guiju gateway` serves from this home: stop it, or give this one a name of its own",
+                    "同一 GUIJU_HOME 中已有 `guiju gateway` 在运行：请停止它，或为本机另设名称",
+                ),
             )
         time.sleep(0.02)
     return fd

@@ -58,6 +58,13 @@ def log_format(text: str) -> str:
     return text
 
 
+def https(text: str) -> str:
+    """`https://host:port`, or nothing. Raises: ValueError."""
+    if text and not text.startswith("https://"):
+        raise ValueError(Said("write https://host:port", "请填写 https://主机:端口"))
+    return text.rstrip("/")
+
+
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
@@ -112,12 +119,34 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "control_url",
-        str,
+        https,
         "",
         "URL",
         Said(
-            "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
-            "控制面在另一台机器上时的 https://… 地址；留空为 GUIJU_HOME 中的 Unix 套接字",
+            "https://host:port of control on another machine (its control_host and control_port); empty is the Unix socket in "
+            "GUIJU_HOME",
+            "控制面在另一台机器上时的地址 https://主机:端口（其 control_host、control_port）；留空为本机的 Unix 套接字",
+        ),
+    ),
+    Setting(
+        "control_host",
+        str,
+        "127.0.0.1",
+        "address",
+        Said(
+            "Address that control listens on for other machines, where control_port is set",
+            "设了 control_port 时，控制面供其他机器连接的监听地址",
+        ),
+    ),
+    Setting(
+        "control_port",
+        int,
+        0,
+        "port",
+        Said(
+            "Port for other machines of this installation, which prove by TLS that they have its keys; 0 listens on the Unix "
+            "socket alone",
+            "供本安装的其他机器连接的端口，对方须以 TLS 证明持有本安装的密钥；0 为只监听 Unix 套接字",
         ),
     ),
     Setting(

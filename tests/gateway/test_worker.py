@@ -42,7 +42,7 @@ async def test_a_journal_that_failed_is_tried_without_anybody_asking_and_the_rec
     keyring, disk = Keyring.open(config), HeldDisk()
     journal = Journal(config.journal, "n", 1, chain_key=keyring.chain, day_key=day_key(keyring), disk=disk)
     gateway = Gateway(config, keyring, load.taxonomy(), journal, "n/1")
-    app = App(gateway, control_pool(config))
+    app = App(gateway, control_pool(config, keyring))
     real, rounds = asyncio.sleep, []
 
     async def soon(seconds: float) -> None:

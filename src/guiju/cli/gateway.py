@@ -1,4 +1,4 @@
-"""`guiju gateway`: the gateway of one machine, as many workers as the settings say (workers.py); with `--worker`, one of them."""
+"""`guiju gateway`: one machine's gateway, as many workers as the settings say (workers.py); with `--worker`, one of them."""
 
 from __future__ import annotations
 

@@ -409,7 +409,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def ends_with_this(self) -> bool:
-        """Whether the answer that begins now says that the connection ends: the server does, and nothing more has come on it."""
+        """Whether the answer that begins now ends the connection and says so: the server ends, and nothing more has come."""
         return self._server.closing and not (self._waiting or self._coming)
 
     def silent(self, since: float, seconds: float) -> bool:

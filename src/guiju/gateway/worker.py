@@ -91,7 +91,7 @@ async def run(
         segment_seconds=config["journal.segment_seconds"],
     )
     gateway = Gateway(config, keyring, plugins.taxonomy(), journal, f"{config['node']}/{worker}")
-    control = control_pool(config)
+    control = control_pool(config, keyring)
     app = App(gateway, control)
     limits = Limits(
         head=config["gateway.header_limit"],

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from guiju import clock
@@ -30,6 +31,19 @@ def _lock(folder: Path) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def home_of(journal: Path) -> str:
+    """What tells this home's journals from those of every other machine: 32 hexadecimal digits, made once. Raises: OSError."""
+    file = journal / "home"
+    if not file.exists():
+        journal.mkdir(parents=True, exist_ok=True)
+        draft = journal / f".home.{secrets.token_hex(4)}"
+        draft.write_text(secrets.token_hex(16), encoding="ascii")
+        with suppress(FileExistsError):  # another process was first: its word counts
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text(encoding="ascii")
 
 
 def claim(journal: Path, node: str, worker: int) -> int:

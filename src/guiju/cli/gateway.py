@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable
 
 from guiju.cli.words import say
-from guiju.config import Config, at_least_one, load
+from guiju.config import Config, load
 from guiju.errors import Said
 from guiju.quoted import quoted
+from guiju.values import at_least_one
 
 COLLECT = 20_000, 20, 20
 """How often the collector of cycles looks (gc.set_threshold). An exchange makes a few hundred objects and no cycle: at

@@ -11,12 +11,13 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from guiju.config import Config, Networks
+from guiju.config import Config
 from guiju.errors import Said, SettingError
 from guiju.gateway import proxy_protocol
 from guiju.gateway.forwarded import trusted
 from guiju.gateway.tasks import spawn
 from guiju.gateway.tls import Tls
+from guiju.values import Networks
 
 _log = logging.getLogger("guiju.gateway")
 _BREATH = 0.2

@@ -110,7 +110,8 @@ async def run(
     # Before anybody can ask: what this worker opens stands behind it in the journal (work/drain.py: recover).
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
     end = _asked_to_end()
-    sockets = sockets or await asyncio.to_thread(listening, config["host"], config["port"])
+    if not sockets:
+        sockets = await asyncio.to_thread(listening, config["host"], config["port"])
     port = port_of(sockets)
     await server.serve(sockets, entrance)
     jobs.append(spawn(_watch(gateway, app, server), "watch"))
@@ -130,8 +131,13 @@ def _asked_to_end() -> asyncio.Future[signal.Signals]:
     """Done with the first signal that asks for the end."""
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[signal.Signals] = loop.create_future()
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        loop.add_signal_handler(name, lambda name=name: None if asked.done() else asked.set_result(name))
+
+    def end(number: signal.Signals) -> None:
+        if not asked.done():
+            asked.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        loop.add_signal_handler(number, end, number)
     return asked
 
 

@@ -430,7 +430,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.closing = False
         """Every answer that begins says that its connection ends."""
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[Any] = []
         self._entrance: Entrance | None = None
 
     def _has_room(self, coming: int = 0) -> bool:

@@ -39,7 +39,7 @@ volumeMounts:
 {{- define "guiju.keys" -}}
 - name: keys
   {{- include "guiju.image" . | nindent 2 }}
-  command: [sh, -c, "umask 077 && mkdir -p /var/lib/guiju/keys && cp -L /run/guiju-keys/* /var/lib/guiju/keys/"]
+  command: [sh, -c, "umask 077 && mkdir -p /var/lib/guiju/keys && cp -fL /run/guiju-keys/* /var/lib/guiju/keys/"]
   securityContext:
     allowPrivilegeEscalation: false
     readOnlyRootFilesystem: true

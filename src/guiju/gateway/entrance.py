@@ -16,7 +16,6 @@ from guiju.errors import Said, SettingError
 from guiju.gateway import proxy_protocol
 from guiju.gateway.forwarded import trusted
 from guiju.gateway.tasks import spawn
-from guiju.gateway.tls import Tls
 from guiju.values import Networks
 
 _log = logging.getLogger("guiju.gateway")
@@ -31,10 +30,10 @@ Make = Callable[[str], asyncio.Protocol]
 
 
 class Entrance:
-    """`tls` is asked for its context at each connection; connections from `proxies` begin with a PROXY header; `patience`
+    """`tls`: what connections are spoken to with, if at all; connections from `proxies` begin with a PROXY header; `patience`
     is the time for each of the two, in seconds."""
 
-    def __init__(self, *, tls: Tls | None, proxies: Networks, patience: float) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None, proxies: Networks, patience: float) -> None:
         self._tls, self._proxies, self._patience = tls, proxies, patience
         self._coming: set[asyncio.Task[None]] = set()
         self._listening: list[socket.socket] = []
@@ -105,7 +104,7 @@ class Entrance:
                     raise
                 _log.warning("peer=%s proxy_protocol=refused problem=%s", peer, str(problem) or type(problem).__name__)
                 return
-        context = self._tls.context if self._tls is not None else None
+        context = self._tls
         waits = {} if context is None else {"ssl_handshake_timeout": self._patience, "ssl_shutdown_timeout": _GOODBYE}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: make(named), client, ssl=context, **waits)
@@ -124,7 +123,7 @@ async def _introduction(client: socket.socket) -> str:
     return proxy_protocol.source(data)
 
 
-def entrance_of(config: Config, tls: Tls | None) -> Entrance | None:
+def entrance_of(config: Config, tls: ssl.SSLContext | None) -> Entrance | None:
     """What the settings ask for; None where connections begin with their first request. Raises: SettingError."""
     wanted, proxies = config["gateway.proxy_protocol"], config["gateway.trusted_proxies"]
     if wanted and not proxies:

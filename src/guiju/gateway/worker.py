@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from guiju import clock, plugins
 from guiju.config import Config
@@ -67,8 +68,7 @@ async def run(
     sockets: list[socket.socket] | None = None,
     successor: bool = False,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or SIGUSR1 (others have taken its place), then end as `_leave` says. SIGHUP reads the
-    certificate anew.
+    """Serve until SIGTERM, SIGINT or SIGUSR1 (others have taken its place), then end as `_leave` says.
 
     Args:
         on_ready: called with the port once the worker listens.
@@ -115,11 +115,12 @@ async def run(
     port = port_of(sockets)
     await server.serve(sockets, entrance)
     jobs.append(spawn(_watch(gateway, app, server), "watch"))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.again if tls else _nothing_to_read)
     _log.info("worker=%s listening port=%s tls=%s", gateway.worker, port, tls is not None)
     if on_ready is not None:
         on_ready(port)
     await _leave(gateway, server, replaced=await end == signal.SIGUSR1)
+    with suppress(OSError):
+        app.save_counts()
     for job in jobs:
         job.cancel()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
@@ -151,10 +152,6 @@ async def _leave(gateway: Gateway, server: Server, *, replaced: bool) -> None:
     if not replaced:
         await asyncio.sleep(gateway.config["gateway.leave_seconds"])
     await server.close(drain, drain if replaced else min(_SILENCE, drain))
-
-
-def _nothing_to_read() -> None:
-    """A SIGHUP without TLS: what tells every worker to read its certificate anew must not end those that have none."""
 
 
 async def _tell(journal: Journal, note: entries.Note) -> None:

@@ -41,7 +41,7 @@ class Parent:
         """Numbers of those that have taken their journal."""
         return sorted(name.partition("/")[2] for name in claimed(self.home / "journal"))
 
-    def until(self, done: Callable[[], bool], seconds: float = 30.0) -> None:
+    def until(self, done: Callable[[], bool], seconds: float = 120.0) -> None:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end, self.workers()
@@ -71,7 +71,7 @@ def gateway(home: Path, *options: str, **settings: str) -> Iterator[Parent]:
             yield Parent(home, process, json.loads(line)["port"] if line else 0)
         finally:
             process.terminate()
-            process.communicate(timeout=40)
+            process.communicate(timeout=90)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_worker_that_dies_is_replaced_under_its_number(home: Path):
 
 
 def test_a_reload_changes_all_workers_and_an_idle_connection_is_answered_once_more(home: Path):
-    with gateway(home, "--workers", "2", GUIJU_GATEWAY_DRAIN_SECONDS="20") as parent:
+    with gateway(home, "--workers", "2", GUIJU_GATEWAY_DRAIN_SECONDS="60") as parent:
         kept = [parent.connect() for _ in range(6)]
         assert {get(each) for each in kept} == {(200, True)}
         parent.process.send_signal(signal.SIGHUP)

@@ -402,6 +402,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def break_off(self) -> None:
+        """Close at once: what the client hasn't taken it doesn't get, and nobody waits for it."""
+        if self._transport is not None:
+            self._transport.abort()
+
     @property
     def idle(self) -> bool:
         """Whether no call is being answered."""
@@ -486,7 +491,7 @@ class Server:
         if self._entrance is not None:
             self._entrance.send_away()
         for connection in list(self.connections):
-            connection.close()
+            connection.break_off()
             if connection._task is not None:
                 connection._task.cancel()
         await asyncio.sleep(0)

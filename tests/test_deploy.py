@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+import services
 from guiju.cli.main import COMMANDS, parser_of
 from guiju.config import SETTINGS
+from guiju.journal.keyring import SHARED
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -64,10 +66,11 @@ def test_every_page_that_is_named_exists(path: Path):
 
 
 def test_each_part_has_its_unit_and_each_unit_its_command():
-    commands = [unit(path)["Service"]["ExecStart"].replace("%i", "0").split() for path in UNITS]
+    commands = [unit(path)["Service"]["ExecStart"].split() for path in UNITS]
     assert {command[0] for command in commands} == {"/opt/guiju/bin/guiju"}
     assert {understood(command[1:]) for command in commands} == PARTS
-    assert [command[2:] for command in commands if command[1] == "gateway"] == [["--worker", "0"]]
+    gateway = unit(DEPLOY / "systemd" / "guiju-gateway.service")["Service"]
+    assert (gateway["ExecReload"].split()[1], gateway["KillMode"]) == ("-HUP", "mixed")
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda p: p.name)
@@ -202,3 +205,36 @@ def test_no_variable_of_a_service_is_taken_for_a_setting():
 def test_the_chart_runs_each_part():
     commands = [re.findall(r"^ +args: (\[.*\])$", text, re.MULTILINE) for _, text in templates()]
     assert {understood(yaml.safe_load(args)) for found in commands for args in found} == PARTS
+
+
+def test_each_gateway_pod_has_its_own_journal_and_a_drainer_that_ends_after_it():
+    text = dict(templates())["gateway.yaml"]
+    work, gateway = text.index("- name: work"), text.index("- name: gateway")
+    assert work < gateway
+    assert "restartPolicy: Always" in text[work:gateway]  # a sidecar, and no second container that ends first
+    assert re.search(r"volumeClaimTemplates:\s+- metadata:\s+name: home", text)
+    assert text.count("name: GUIJU_NODE") == 2  # the drainer has the name of its gateway
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert "GUIJU_CONTROL_URL" in text
+    assert str(values["control"]["port"]) not in text
+
+
+def test_the_keys_that_a_secret_must_hold_are_those_that_machines_share():
+    values = (CHART / "values.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b[a-z]+\.(?:key|token|secret)\b", values)) == SHARED
+
+
+@pytest.mark.nginx
+def test_nginx_finds_nothing_wrong(tmp_path: Path):
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{ access_log off;\n"
+        f"client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p; fastcgi_temp_path {tmp_path}/f;\n"
+        f"uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s; include {DEPLOY}/nginx/guiju.conf; }}\n"
+    )
+    done = subprocess.run(
+        [services.nginx(), "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,6 @@ CLI help and docs/reference/settings.md are made from this table.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from guiju.errors import Said, SettingError
 from guiju.quoted import quoted
+from guiju.values import WRITE, at_least_one, boolean, https, log_format, networks, outage
 
 
 class Setting(NamedTuple):
@@ -33,56 +33,6 @@ class Setting(NamedTuple):
         """Its environment variable."""
         return "GUIJU_" + self.name.upper().replace(".", "_")
 
-
-def boolean(text: str) -> bool:
-    """`true`/`1`/`yes`/`on` or `false`/`0`/`no`/`off`. Raises: ValueError."""
-    word = text.strip().lower()
-    if word in ("true", "1", "yes", "on"):
-        return True
-    if word in ("false", "0", "no", "off", ""):
-        return False
-    raise ValueError(Said("write true or false", "请填写 true 或 false"))
-
-
-def outage(text: str) -> str:
-    """`local` or `closed`. Raises: ValueError."""
-    if text not in ("local", "closed"):
-        raise ValueError(Said("write local or closed", "请填写 local 或 closed"))
-    return text
-
-
-def at_least_one(text: str) -> int:
-    """A whole number from 1 on. Raises: ValueError."""
-    if (number := int(text)) < 1:
-        raise ValueError(Said("write 1 or more", "请填写不小于 1 的整数"))
-    return number
-
-
-def log_format(text: str) -> str:
-    """`logfmt` or `json`. Raises: ValueError."""
-    if text not in ("logfmt", "json"):
-        raise ValueError(Said("write logfmt or json", "请填写 logfmt 或 json"))
-    return text
-
-
-Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-
-
-def networks(text: str) -> Networks:
-    """Networks and single addresses, between commas: `10.0.0.0/8, ::1`. Raises: ValueError."""
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError(
-            Said("write networks like 10.0.0.0/8, ::1", "请填写网段，例如 10.0.0.0/8, ::1（主机位须为 0）")
-        ) from None
-
-
-WRITE: dict[Callable[[str], Any], Said] = {
-    int: Said("write a whole number", "请填写整数"),
-    float: Said("write a number", "请填写数字"),
-}
-"""What to write, for types whose own complaint is Python's."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", str, "127.0.0.1", "address", Said("Address that the gateway listens on", "网关的监听地址")),
@@ -119,12 +69,34 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "control_url",
-        str,
+        https,
         "",
         "URL",
         Said(
-            "https://… of control from another machine; empty is the Unix socket in GUIJU_HOME",
-            "控制面在另一台机器上时的 https://… 地址；留空为 GUIJU_HOME 中的 Unix 套接字",
+            "https://host:port of control on another machine (its control_host and control_port); empty is the Unix socket in "
+            "GUIJU_HOME",
+            "控制面在另一台机器上时的地址 https://主机:端口（其 control_host、control_port）；留空为本机的 Unix 套接字",
+        ),
+    ),
+    Setting(
+        "control_host",
+        str,
+        "127.0.0.1",
+        "address",
+        Said(
+            "Address that control listens on for other machines, where control_port is set",
+            "设了 control_port 时，控制面供其他机器连接的监听地址",
+        ),
+    ),
+    Setting(
+        "control_port",
+        int,
+        0,
+        "port",
+        Said(
+            "Port for other machines of this installation, which prove by TLS that they have its keys; 0 listens on the Unix "
+            "socket alone",
+            "供本安装的其他机器连接的端口，对方须以 TLS 证明持有本安装的密钥；0 为只监听 Unix 套接字",
         ),
     ),
     Setting(
@@ -204,7 +176,19 @@ SETTINGS: tuple[Setting, ...] = (
         10.0,
         "seconds",
         Said(
-            "How long running streams may finish when the service stops", "服务停止时，留给进行中的流式回答的收尾时间"
+            "How long running streams may finish when the service stops, or new workers take over",
+            "服务停止、或新工作进程接替时，留给进行中的流式回答的收尾时间",
+        ),
+    ),
+    Setting(
+        "gateway.leave_seconds",
+        float,
+        0.0,
+        "seconds",
+        Said(
+            "How long connections are still taken after /readyz says no, when the service stops: as long as a load balancer "
+            "needs to see it",
+            "服务停止时，/readyz 转为未就绪后仍接受新连接的时间：应不短于负载均衡器察觉所需的时间",
         ),
     ),
     Setting(

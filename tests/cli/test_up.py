@@ -20,9 +20,10 @@ from guiju import snapshot as snapshots
 from guiju.cli import reach, up, welcome
 from guiju.cli.main import UNFIT, USAGE
 from guiju.cli.supervisor import Child
-from guiju.config import EMBEDDED_URL, Config, networks
+from guiju.config import EMBEDDED_URL, Config
 from guiju.errors import BadRequest
 from guiju.gateway.proxy_protocol import LOCAL
+from guiju.values import networks
 
 
 def options(*words: str) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import pytest
 from django.test import RequestFactory
@@ -78,3 +79,21 @@ def test_a_dead_worker_of_this_machine_is_not_waited_for(heard: None):
     assert internal.behind(3, set()) == []
     say("elsewhere/0", 2)
     assert internal.behind(3, set()) == ["elsewhere/0"]
+
+
+def test_where_others_may_be_a_command_waits_until_control_could_have_heard_them(
+    settings, heard: None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(settings, "GUIJU", settings.GUIJU.with_values(control_port=8788))
+    monkeypatch.setattr(internal, "_began", clock.monotonic() - internal._HEARD + 1.0)
+    token = f"Bearer {settings.KEYRING.node_token}"
+
+    def poke(version: int) -> dict:
+        told = {"wait_for": version, "timeout": 5}
+        request = RequestFactory().post(
+            "/", json.dumps(told), content_type="application/json", headers={"authorization": token}
+        )
+        return json.loads(asyncio.run(internal.poke(request)).content)
+
+    threading.Timer(0.3, say, ("elsewhere/0", 3)).start()  # it found control again
+    assert poke(3) == {"version": 3, "workers": ["elsewhere/0"]}

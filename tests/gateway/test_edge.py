@@ -476,7 +476,11 @@ def test_an_event_beyond_all_measure_fails_its_stream(tmp_path: Path):
 @pytest.mark.parametrize(
     ("file", "sent", "told"),
     [
-        ("", ["x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https"], {"x-forwarded-for": "127.0.0.1"}),
+        (
+            "",
+            ["x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https"],
+            {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http"},
+        ),
         ('base_url = "https://g.example"', [], {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https"}),
         (
             '[gateway]\ntrusted_proxies = ["127.0.0.0/8", "10.0.0.0/8"]',
@@ -486,7 +490,7 @@ def test_an_event_beyond_all_measure_fails_its_stream(tmp_path: Path):
         (
             'base_url = "https://g.example"\n[gateway]\ntrusted_proxies = "127.0.0.0/8"',
             ["x-forwarded-proto: http"],
-            {"x-forwarded-for": "127.0.0.1"},
+            {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http"},
         ),
     ],
 )

@@ -20,7 +20,7 @@ from guiju.errors import SettingError
 from guiju.gateway.entrance import entrance_of
 from guiju.gateway.http import Call, Limits, Server
 from guiju.gateway.proxy_protocol import LOCAL, SIGNATURE
-from guiju.gateway.tls import Tls, tls_of
+from guiju.gateway.tls import tls_of
 
 BIG = 4_000_000
 GET = b"GET /%b HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -33,9 +33,8 @@ class Front:
     """A server behind the entrance that the settings ask for; it answers with the client's address and whether this is TLS."""
 
     def __init__(self, config: Config, limits: Limits) -> None:
-        self.tls: Tls | None = tls_of(config)
         self.server = Server(self.answer, limits)
-        self.entrance = entrance_of(config, self.tls)
+        self.entrance = entrance_of(config, tls_of(config))
         self.port = 0
 
     async def answer(self, call: Call) -> None:
@@ -194,30 +193,6 @@ def test_only_who_has_a_certificate_of_the_clients_authority_is_served(
     meet(client, tls_cert=cert, tls_key=key, tls_client_ca=clients.file)
 
 
-def test_a_new_certificate_is_for_new_connections_and_the_others_go_on(meet: Meet, authority: Authority):
-    cert, key = authority.sign("front")
-    first = cert.read_bytes()
-
-    async def client(front: Front) -> None:
-        reader, writer = await front.connect(trusting(authority))
-        assert front.tls is not None
-        authority.sign("front")  # over the same files
-        front.tls.again()
-        second, other = await front.connect(trusting(authority))
-        seen = [
-            ssl.DER_cert_to_PEM_cert(w.get_extra_info("ssl_object").getpeercert(binary_form=True)).strip().encode()
-            for w in (writer, other)
-        ]
-        assert seen == [first.strip(), cert.read_bytes().strip()]
-        assert seen[0] != seen[1]
-        for r, w in ((reader, writer), (second, other)):
-            w.write(LAST)
-            assert (await r.read()).endswith(b"True")
-            w.close()
-
-    meet(client, tls_cert=cert, tls_key=key)
-
-
 @pytest.mark.curl
 def test_curl_is_served(meet: Meet, authority: Authority):
     cert, key = authority.sign("front")
@@ -324,3 +299,22 @@ def test_without_saying_who_may_send_the_header_nothing_starts(tmp_path: Path):
     with pytest.raises(SettingError, match=r"gateway\.trusted_proxies"):
         entrance_of(configured(tmp_path, proxy_protocol="true"), None)
     assert entrance_of(configured(tmp_path, trusted_proxies="10.0.0.0/8"), None) is None
+
+
+def test_who_is_on_the_way_in_when_the_end_comes_is_served(meet: Meet, authority: Authority):
+    cert, key = authority.sign("front")
+
+    async def client(front: Front) -> None:
+        early = socket.create_connection(("127.0.0.1", front.port))
+        while not front.entrance.busy:
+            await asyncio.sleep(0.01)
+        closing = asyncio.ensure_future(front.server.close(5, 0.5))
+        await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection(sock=early, ssl=trusting(authority), server_hostname="localhost")
+        writer.write(GET % b"late")
+        told = await reader.read()
+        assert (b"connection: close" in told, told.endswith(b"True")) == (True, True)
+        writer.close()
+        await closing
+
+    meet(client, tls_cert=cert, tls_key=key)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from guiju.config import networks
 from guiju.gateway.forwarded import client_of, scheme_of, trusted
+from guiju.values import networks
 
 PROXIES = networks("10.0.0.0/8, ::1, 2001:db8::/32")
 

@@ -172,23 +172,42 @@ def test_who_takes_an_answer_slowly_gets_all_of_it(front: Callable[[Client], Non
     front(client)
 
 
-def test_at_the_end_idle_connections_go_and_running_answers_are_finished(front: Callable[[Client], None]):
+def test_at_the_end_what_was_begun_is_finished_and_says_where_the_connection_ends(front: Callable[[Client], None]):
     async def client(front: Front) -> None:
-        idle, running, begun = await front.connect(), await front.connect(), await front.connect()
-        idle[1].write(get("/a"))
-        await idle[0].readuntil(b"ok")
+        idle, used, running = await front.connect(), await front.connect(), await front.connect()
+        for each in (idle, used):
+            each[1].write(get("/a"))
+            assert b"connection: close" not in await each[0].readuntil(b"ok")
         running[1].write(get("/waits") + get("/behind"))
+        await running[0].readuntil(b"one\r\n")
+        closing = asyncio.ensure_future(front.server.close(5, 0.3))
+        await asyncio.sleep(0.1)
+        with pytest.raises(ConnectionRefusedError):
+            await front.connect()
+        used[1].write(get("/late"))
+        assert b"connection: close" in await used[0].read()  # answered, and told
+        assert await idle[0].read() == b""  # silent for long enough
+        front.go.set()
+        told = await running[0].read()
+        assert told.startswith(b"3\r\ntwo\r\n0\r\n\r\n")  # what had begun ends as it began
+        assert b"connection: close" in told  # and what came behind it is answered, too
+        await closing
+        await asyncio.sleep(0)
+        assert sorted(front.asked) == ["/a", "/a", "/behind", "/late", "/waits"]
+        assert [task for task in asyncio.all_tasks() if task.get_name() == "connection"] == []
+
+    front(client)
+
+
+def test_at_the_end_of_its_time_what_still_runs_is_broken_off(front: Callable[[Client], None]):
+    async def client(front: Front) -> None:
+        running, begun = await front.connect(), await front.connect()
+        running[1].write(get("/waits"))
         await running[0].readuntil(b"one\r\n")
         begun[1].write(b"GET /half HTTP/1.1\r\nho")
         await asyncio.sleep(0.05)
-        closing = asyncio.ensure_future(front.server.close(5))
-        assert await idle[0].read() == b""
+        await front.server.close(0.2, 0.1)
+        assert not (await running[0].read()).endswith(b"0\r\n\r\n")
         assert await begun[0].read() == b""
-        front.go.set()
-        assert await running[0].read() == b"3\r\ntwo\r\n0\r\n\r\n"
-        await closing
-        await asyncio.sleep(0)
-        assert front.asked == ["/a", "/waits"]
-        assert [task for task in asyncio.all_tasks() if task.get_name() == "connection"] == []
 
     front(client)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from certificates import Authority
 from guiju.config import Config, load
 from guiju.errors import SettingError
-from guiju.gateway.tls import Tls, context_of, tls_of
+from guiju.gateway.tls import context_of, tls_of
 
 
 @pytest.fixture
@@ -70,19 +69,3 @@ def test_a_certificate_that_has_ended_is_told_in_the_log(
     assert "untimely" not in caplog.text
     context_of(settings(tmp_path, *authority.sign("one", days=-1)))
     assert "tls=untimely" in caplog.text
-
-
-def test_a_reading_that_fails_keeps_the_one_before(
-    tmp_path: Path, authority: Authority, caplog: pytest.LogCaptureFixture
-):
-    caplog.set_level(logging.INFO, "guiju.gateway")
-    cert, key = authority.sign("one")
-    tls = Tls(settings(tmp_path, cert, key))
-    before = tls.context
-    whole = cert.read_bytes()
-    cert.write_bytes(whole[:100])
-    tls.again()
-    assert (tls.context is before, "tls=kept" in caplog.text) == (True, True)
-    cert.write_bytes(whole)
-    tls.again()
-    assert (tls.context is before, "tls=read" in caplog.text) == (False, True)

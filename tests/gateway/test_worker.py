@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
+from guiju import snapshot as snapshots
 from guiju.config import Config
 from guiju.errors import JournalUnavailable
 from guiju.gateway import worker
@@ -41,7 +42,7 @@ async def test_a_journal_that_failed_is_tried_without_anybody_asking_and_the_rec
     keyring, disk = Keyring.open(config), HeldDisk()
     journal = Journal(config.journal, "n", 1, chain_key=keyring.chain, day_key=day_key(keyring), disk=disk)
     gateway = Gateway(config, keyring, load.taxonomy(), journal, "n/1")
-    app = App(gateway, control_pool(config))
+    app = App(gateway, control_pool(config, keyring))
     real, rounds = asyncio.sleep, []
 
     async def soon(seconds: float) -> None:
@@ -102,7 +103,7 @@ def test_no_more_clients_are_taken_than_there_are_files_for(monkeypatch, caplog)
 
 @contextmanager
 def a_worker(home: Path, **settings: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A gateway worker as its own process, without control; and its port."""
+    """A gateway of one worker, without control; and its port."""
     told = {"GUIJU_HOME": str(home)} | {f"GUIJU_GATEWAY_{n.upper()}": str(value) for n, value in settings.items()}
     command = [sys.executable, "-m", "guiju.cli.main", "gateway", "--port", "0", "--json"]
     with subprocess.Popen(
@@ -114,7 +115,14 @@ def a_worker(home: Path, **settings: object) -> Iterator[tuple[subprocess.Popen[
             process.terminate()
 
 
+def published(home: Path) -> None:
+    """A snapshot on disk, so that a worker serves without control."""
+    (home / "run").mkdir(parents=True)
+    (home / "run" / "snapshot.json").write_bytes(snapshots.encode(snapshots.Snapshot(version=1)))
+
+
 def test_a_hangup_reads_the_certificate_anew(tmp_path: Path):
+    published(tmp_path / "home")
     authority = Authority(tmp_path)
     cert, key = authority.sign("front")
     with a_worker(tmp_path / "home", tls_cert=cert, tls_key=key) as (process, port):
@@ -123,7 +131,7 @@ def test_a_hangup_reads_the_certificate_anew(tmp_path: Path):
         authority.sign("front")
         assert ssl.get_server_certificate(("127.0.0.1", port)) == first
         process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 20
         while (now := ssl.get_server_certificate(("127.0.0.1", port))) == first and time.monotonic() < until:
             time.sleep(0.05)
         assert now.strip() == cert.read_text().strip()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from guiju.control.records import actions
-from guiju.control.records.models import Content, DrainOffset, Entry, Exchange
+from guiju.control.records.models import Checkpoint, Content, DrainOffset, Entry, Exchange, Node
+from guiju.control.records.proof import prove
+from guiju.errors import SettingError
 from guiju.journal import claim, reader
 from guiju.journal.disk import RealDisk
 from guiju.journal.writer import Journal
@@ -205,3 +209,72 @@ def test_contents_whose_key_is_gone_are_told_as_lost(folder: Path):
     drain.Drainer(folder, settings.KEYRING).run_once()
     note = entries.decode(bytes(Entry.objects.get(kind="note").body))
     assert (note.what, note.detail) == ("contents.lost", {"exchange": "ex_1"})
+
+
+def test_a_name_belongs_to_one_machine_as_long_as_it_is_heard(folder: Path, tmp_path: Path):
+    """Else each would close what the other's workers have open."""
+    one, other = (drain.Drainer(tmp_path / name, settings.KEYRING) for name in ("one", "other"))
+    one.keep_names("n")
+    other.keep_names("m")
+    with pytest.raises(SettingError, match="'n' is the name of another machine"):
+        other.keep_names("n")
+    one.keep_names("n")
+    Node.objects.filter(name="n").update(seen_ms=0)  # it was lost
+    other.keep_names("n")
+    with pytest.raises(SettingError):
+        one.keep_names("n")
+
+
+def test_a_journal_that_was_brought_from_elsewhere_keeps_its_name_taken(folder: Path, tmp_path: Path):
+    write(folder, [opened(1)])
+    drain.Drainer(folder, settings.KEYRING).keep_names("m")
+    assert sorted(Node.objects.values_list("name", flat=True)) == ["m", "n"]
+
+
+def test_of_several_machines_one_signs(folder: Path):
+    write(folder, [opened(1)])
+    drainer = drain.Drainer(folder, settings.KEYRING)
+    drainer.run_once()
+    assert checkpoint.sign_if_due()
+    write(folder, [opened(2)])
+    drainer.run_once()
+    kept = settings.GUIJU.home / "ledger" / "checkpoint"
+    kept.unlink()
+    assert not checkpoint.sign_if_due()  # somebody has just signed
+    assert kept.read_text().startswith("guiju/ledger\n1\n")  # and here it lies all the same
+    Checkpoint.objects.update(at_ms=0)
+    assert checkpoint.sign_if_due()
+
+
+def test_several_drainers_make_one_order(tmp_path: Path):
+    """Three machines and one ledger: nothing twice, nothing lost, and the tree is one."""
+    folders = [tmp_path / name for name in "abc"]
+    for number, each in enumerate(folders):
+        write(each, [opened(1000 * number + n) for n in range(120)])
+    problems: list[BaseException] = []
+
+    def run(each: Path) -> None:
+        try:
+            drainer = drain.Drainer(each, settings.KEYRING)
+            while drainer.run_once():
+                pass
+            checkpoint.sign_if_grown()
+        except BaseException as problem:
+            problems.append(problem)
+        finally:
+            connection.close()
+
+    with mock.patch.object(drain, "BATCH", 7):
+        threads = [threading.Thread(target=run, args=(each,)) for each in folders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+    assert sorted(exchanges()) == sorted(f"ex_{1000 * m + n}" for m in range(3) for n in range(120))
+    assert list(Entry.objects.order_by("index").values_list("index", flat=True)) == list(range(360))
+    for number in range(3):  # each machine's own are in the order in which it wrote them
+        own = [e for e in exchanges() if int(e[3:]) // 1000 == number]
+        assert own == [f"ex_{1000 * number + n}" for n in range(120)]
+    proof = prove()
+    assert (proof.entries, proof.faults) == (360, [])

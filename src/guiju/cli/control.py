@@ -1,4 +1,5 @@
-"""`guiju control`: console, pages and the internal endpoints, on the installation's Unix socket."""
+"""`guiju control`: console, pages and the internal endpoints, on the installation's Unix socket; for its other machines on a
+port too (journal/between.py)."""
 
 from __future__ import annotations
 
@@ -8,12 +9,17 @@ import json
 import logging
 import os
 import socket
+import ssl
 
 import uvicorn
 import uvloop
 
-from guiju.config import control_socket, load
-from guiju.errors import Said
+from guiju.config import Config, control_socket, load
+from guiju.errors import Said, SettingError
+from guiju.gateway.listening import listening
+from guiju.journal import between
+from guiju.journal.keyring import Keyring
+from guiju.quoted import quoted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until told to stop. Exit codes: 0 stopped."""
+    """Serve until told to stop. Exit codes: 0 stopped, 3 the port is taken."""
     config = load()
     path = control_socket(config)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("guiju.control").info("control=listening socket=%s", path)
     if args.json:
         print(json.dumps({"socket": str(config.run / path.name)}), flush=True)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             application,
             log_config=None,
@@ -48,11 +54,47 @@ def run(args: argparse.Namespace) -> int:
             lifespan="off",
             timeout_graceful_shutdown=3,
             proxy_headers=False,
-        )
+        ),
+        _elsewhere(config),
     )
     uvloop.run(_serve(server, listener))
     path.unlink(missing_ok=True)
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Listens for other machines beside its own socket."""
+
+    def __init__(self, config: uvicorn.Config, elsewhere: tuple[list[socket.socket], ssl.SSLContext] | None) -> None:
+        super().__init__(config)
+        self._elsewhere = elsewhere
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        listeners, context = self._elsewhere or ((), None)
+        for listener in listeners:
+            made = await asyncio.get_running_loop().create_server(self._connection, sock=listener, ssl=context)
+            self.servers.append(made)
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol = self.config.http_protocol_class
+        made: asyncio.Protocol = protocol(self.config, self.server_state, self.lifespan.state)  # type: ignore[call-arg]
+        return made
+
+
+def _elsewhere(config: Config) -> tuple[list[socket.socket], ssl.SSLContext] | None:
+    """What listens for other machines, and its TLS. Raises: SettingError."""
+    if not config["control_port"]:
+        return None
+    try:
+        listeners = listening(config["control_host"], config["control_port"])
+    except OSError as problem:
+        raise SettingError(
+            name="control_port",
+            problem=quoted(problem),
+            remedy=Said("Choose another port or address", "请换一个端口或地址"),
+        ) from None
+    return listeners, between.context(Keyring.open(config).node_token, "control")
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from guiju import clock
 from guiju.cli.main import OK, UNFIT
@@ -17,6 +18,7 @@ from guiju.cli.preflight import home_is_writable
 from guiju.cli.words import say
 from guiju.config import Config, control_socket, load
 from guiju.errors import Said
+from guiju.journal import between
 from guiju.journal.claim import claimed
 from guiju.journal.keyring import Keyring
 
@@ -75,6 +77,14 @@ def _has_data() -> bool:
         return False
 
 
+class _Elsewhere(http.client.HTTPSConnection):
+    """Control on another machine, whatever its address is called."""
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=between.NAME)  # type: ignore[attr-defined]
+
+
 class _Unix(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=30)
@@ -84,6 +94,13 @@ class _Unix(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(30)
         self.sock.connect(self._path)
+
+
+def _control(config: Config, token: str) -> http.client.HTTPConnection:
+    if not config["control_url"]:
+        return _Unix(str(control_socket(config)))
+    place = urlsplit(config["control_url"])
+    return _Elsewhere(place.hostname or "", place.port, timeout=30, context=between.context(token, "node"))
 
 
 def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[str]:
@@ -109,8 +126,9 @@ def tell_workers(config: Config, version: int, seconds: float = 15.0) -> list[st
 
 
 def _ask_control(config: Config, version: int, seconds: float) -> list[str]:
-    connection = _Unix(str(control_socket(config)))
-    headers = {"authorization": f"Bearer {Keyring.open(config).node_token}", "content-type": "application/json"}
+    token = Keyring.open(config).node_token
+    connection = _control(config, token)
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     body = json.dumps({"wait_for": version, "timeout": max(seconds, 1.0)})
     try:
         connection.request("POST", "/_internal/poke", body, headers)

@@ -56,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
             "只运行后台进程（日志移入账本、期限、汇总）",
         ),
     ),
+    Command("node", "guiju.cli.node", Said("Let another machine into the installation", "让另一台机器加入本安装")),
     Command("admin", "guiju.cli.admin", Said("Sign-in links for administrators", "管理员的登录链接")),
     Command("service", "guiju.cli.service", Said("List, suspend and resume services", "列出、暂停和恢复服务")),
     Command("key", "guiju.cli.key", Said("Create, list and revoke API keys", "创建、列出和吊销 API 密钥")),

@@ -42,12 +42,27 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 class Child:
     """One process that shall run, as long as the supervisor does, or once."""
 
-    def __init__(self, name: str, argv: Sequence[str], env: Mapping[str, str], *, once: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        once: bool = False,
+        worker: bool = False,
+        fds: Sequence[int] = (),
+    ) -> None:
         self.name = name
         self.argv = list(argv)
         self.env = dict(env)
         self.once = once
         """Its end is awaited, not mended; its standard output is kept in `output` and is no log."""
+        self.worker = worker
+        """What it says for people goes straight to our own standard error; its standard output is kept in `output`."""
+        self.fds = fds
+        """File descriptors of ours that it inherits, under the same numbers."""
+        self.retired = False
+        """Its end is awaited, and it isn't started again."""
         self.process: subprocess.Popen[bytes] | None = None
         self.code: int | None = None
         """How it ended last; None while it runs."""
@@ -74,7 +89,7 @@ class Child:
             if os.getppid() != parent:  # it went between fork and prctl
                 os._exit(1)
 
-        self.code = None
+        self.code, self.output = None, b""
         self.starts += 1
         self._started = clock.monotonic()
         self.process = subprocess.Popen(
@@ -82,7 +97,8 @@ class Child:
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if self.once else subprocess.STDOUT,
+            stderr=None if self.worker else subprocess.PIPE if self.once else subprocess.STDOUT,
+            pass_fds=self.fds,
             process_group=0,  # a Ctrl-C at the terminal reaches the supervisor alone, which ends them in order
             preexec_fn=die_with_parent,  # noqa: PLW1509 — this process has one thread
         )
@@ -99,7 +115,8 @@ class Child:
 class Supervisor:
     """Runs children until a signal asks for the end."""
 
-    def __init__(self, logs: Path, echo: Callable[[str], None]) -> None:
+    def __init__(self, logs: Path | None, echo: Callable[[str], None]) -> None:
+        """`logs`: where children's lines go; None where all of them are workers."""
         self.children: dict[str, Child] = {}
         self.asked = 0
         """How many times the end was asked for; the second time means: now."""
@@ -115,8 +132,9 @@ class Supervisor:
         os.set_blocking(self._wake, False)
         self._selector.register(wake_read, selectors.EVENT_READ, None)
 
-    def obey_signals(self) -> None:
-        """SIGINT, SIGTERM and the terminal's end ask for the end; SIGCHLD wakes the loop.
+    def obey_signals(self, on_hangup: Callable[[], None] | None = None) -> None:
+        """SIGINT, SIGTERM and the terminal's end ask for the end, SIGHUP too where nothing else is said of it; SIGCHLD wakes
+        the loop.
 
         A terminal that closes sends SIGHUP to its session's leader only, which may be a `make` that passes nothing on:
         so the terminal is watched too. Under `nohup` (SIGHUP ignored) it may go.
@@ -126,7 +144,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            signal.signal(signal.SIGHUP, self._ask)
+            signal.signal(signal.SIGHUP, self._ask if on_hangup is None else lambda *_: on_hangup())
             self._terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
 
     def _ask(self, *_: object) -> None:
@@ -151,7 +169,7 @@ class Supervisor:
         for stream in (child.process.stdout, child.process.stderr):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
-                kept = child.once and stream is child.process.stdout
+                kept = (child.once or child.worker) and stream is child.process.stdout
                 self._selector.register(stream, selectors.EVENT_READ, (child, kept))
 
     def turn(self, timeout: float) -> None:
@@ -164,10 +182,12 @@ class Supervisor:
         if self._terminal_is_gone():
             self._terminal = None
             self._ask()
-        for child in self.children.values():
+        for child in list(self.children.values()):
             if child.process is not None and child.process.poll() is not None:
                 self._reap(child)
-            if not (child.running or child.once or self._ending or self.asked) and clock.monotonic() >= child.due:
+            if child.retired and not child.running:
+                del self.children[child.name]
+            elif not (child.running or child.once or self._ending or self.asked) and clock.monotonic() >= child.due:
                 self._start(child)
 
     def _read(self, stream: IO[bytes], child: Child, kept: bool) -> None:
@@ -194,6 +214,7 @@ class Supervisor:
                 self._echo(f"{child.name}: {line}")
 
     def _log(self, child: Child, data: bytes) -> None:
+        assert self._logs is not None
         try:
             write_log(self._logs / f"{child.name}.log", data)
             self._logs_fail = False
@@ -208,12 +229,12 @@ class Supervisor:
         for stream in (child.process.stdout, child.process.stderr):
             while stream is not None and not stream.closed:  # what it said last explains why it ended
                 try:
-                    self._read(stream, child, child.once and stream is child.process.stdout)
+                    self._read(stream, child, (child.once or child.worker) and stream is child.process.stdout)
                 except BlockingIOError:
                     break  # a grandchild still holds the pipe
         code = child.process.returncode
         child.ended(code)
-        if not (self._ending or self.asked or child.once):
+        if not (self._ending or self.asked or child.once or child.retired):
             said = Said(
                 "{name} ended unexpectedly ({code}) and is started again",
                 "{name} 意外退出（{code}），正在重新启动",
@@ -234,16 +255,17 @@ class Supervisor:
         planned[-1][0].extend(name for name in self.children if name not in named)
         for names, grace in planned:
             there = [self.children[name] for name in names if name in self.children]
-            self._signal(there, signal.SIGTERM)
+            self.signal(there, signal.SIGTERM)
             until = clock.monotonic() + grace
             while any(child.running for child in there) and clock.monotonic() < until and self.asked <= already:
                 self.turn(min(0.1, max(0.0, until - clock.monotonic())))
-            self._signal(there, signal.SIGKILL)
+            self.signal(there, signal.SIGKILL)
             while any(child.running for child in there):
                 self.turn(0.1)
 
     @staticmethod
-    def _signal(children: Iterable[Child], number: signal.Signals) -> None:
+    def signal(children: Iterable[Child], number: signal.Signals) -> None:
+        """Send it to those that run."""
         for child in children:
             if child.process is not None:
                 child.process.send_signal(number)

@@ -35,8 +35,6 @@ from guiju.config import EMBEDDED_URL, Config, control_socket, load, local_socke
 from guiju.demo.server import weights
 from guiju.errors import BadRequest, Said
 
-GATEWAY = "gateway-{}"
-"""Name of a worker, for its log."""
 MODEL = "model"
 START_SECONDS = 120.0
 """Longest first start that is waited for; a slow disk migrating takes a tenth of it."""
@@ -146,8 +144,7 @@ class Machine:
         finally:
             if self.supervisor.asked:
                 echo(say(welcome.ENDING))
-            workers = [GATEWAY.format(number) for number in range(self.config["workers"])]
-            self.supervisor.end([(workers, GRACE_GATEWAY), (["work", "control", MODEL], GRACE_OTHERS)])
+            self.supervisor.end([(["gateway"], GRACE_GATEWAY), (["work", "control", MODEL], GRACE_OTHERS)])
         return code
 
     def welcome(self, prepared: dict[str, Any]) -> None:
@@ -172,7 +169,7 @@ class Machine:
         elif not self.config["upstream"] and routes_to_embedded(last):
             self.model()
         if known:
-            self.gateways()
+            self.command("gateway", "guiju.cli.main", "gateway")
         prepare = self.command("prepare", "guiju.cli.prepare", once=True)
         if not self.wait(lambda: not prepare.running):
             return None
@@ -184,7 +181,7 @@ class Machine:
         self.command("control", "guiju.cli.main", "control")
         self.command("work", "guiju.cli.main", "work")
         if not known:
-            self.gateways()
+            self.command("gateway", "guiju.cli.main", "gateway")
         return prepared if self.wait(self.ready) else None
 
     def model(self) -> None:
@@ -192,11 +189,6 @@ class Machine:
         if self.embedded and MODEL not in self.supervisor.children:
             weights()  # says what is missing
             self.command(MODEL, "guiju.demo.server")
-
-    def gateways(self) -> None:
-        """Start the workers; the kernel shares the connections among them."""
-        for number in range(self.config["workers"]):
-            self.command(GATEWAY.format(number), "guiju.cli.main", "gateway", "--worker", str(number))
 
     def command(self, name: str, module: str, *arguments: str, once: bool = False) -> Child:
         """Start one of our own modules as a child."""

@@ -1,12 +1,16 @@
 """Keys, tables and first data: what `guiju up` does before it serves. Idempotent, and quick where nothing is to do."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from guiju import clock
 from guiju.config import EMBEDDED_MODEL, EMBEDDED_URL, Config
 from guiju.errors import SettingError
 
+_LOCK = 0x6775696A75
+"""Of PostgreSQL's advisory locks, ours: `guiju`."""
 DEMO, CHAT, EMBEDDED = "demo", "chat", "embedded"
 
 
@@ -26,15 +30,38 @@ def django() -> None:
     framework.setup()
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """One at a time makes tables and first data, of all machines that begin at once: the others wait. SQLite, one
+    machine's, does so by itself."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
 def migrate() -> None:
     """Bring the tables up to date; one query where they are."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, verbosity=0)
+    if _late(MigrationExecutor(connection)):
+        with alone():
+            if _late(MigrationExecutor(connection)):
+                call_command("migrate", interactive=False, verbosity=0)
+
+
+def _late(executor: Any) -> bool:
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def prepare(config: Config) -> dict[str, Any]:
@@ -54,7 +81,7 @@ def prepare(config: Config) -> dict[str, Any]:
 
     try:
         migrate()
-        with transaction.atomic():
+        with alone(), transaction.atomic():
             prepared = _data(config)
         keep(config.run / "snapshot.json")
     except DatabaseError as problem:

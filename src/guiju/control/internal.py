@@ -1,6 +1,7 @@
 """What gateways and commands ask control: the snapshot by long poll, lexicon blobs, who has taken what.
 
-On the Unix socket only, with the node's token; the gateway answers 404 for these paths. Versions are rows, so a change
+With the node's token, on the Unix socket or, from other machines, by the installation's own TLS (journal/between.py); the
+gateway answers 404 for these paths. Versions are rows, so a change
 that another process made is noticed too: while anybody waits, the row is looked at every 100 ms.
 """
 
@@ -22,6 +23,9 @@ from guiju.journal import claim
 ALIVE_MS = 30_000
 _LONGEST = 20.0
 _LOOK = 0.1
+_HEARD = 4.0
+"""Seconds after its start within which control has heard every worker elsewhere that can reach it: each tries every second."""
+_began = clock.monotonic()
 
 workers: dict[str, dict[str, Any]] = {}
 """Worker -> {"have", "seen_ms", "late", "stats"}: what each said last, and how many times in a row it came without the
@@ -116,7 +120,8 @@ async def poke(request: HttpRequest) -> HttpResponse:
         if clock.monotonic() - looked > _LOOK:
             here, looked = await asyncio.to_thread(claim.claimed, settings.GUIJU.journal), clock.monotonic()
         late = behind(wanted, here)
-        if not late:
+        unheard = settings.GUIJU["control_port"] and clock.monotonic() - _began < _HEARD
+        if not (late or unheard):
             return JsonResponse({"version": wanted, "workers": sorted(here | set(live()))})
         if clock.monotonic() >= deadline:
             return JsonResponse({"version": wanted, "behind": late}, status=504)

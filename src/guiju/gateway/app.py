@@ -95,7 +95,7 @@ class App:
         if path == "/healthz":
             call.answer(200, b'{"status":"alive"}', [])
         elif path == "/readyz":
-            ready = self._gateway.ready
+            ready = self._gateway.ready and not self._gateway.leaving
             body = msgspec.json.encode(
                 {
                     "ready": ready,
@@ -216,8 +216,7 @@ class App:
         proxies, told = config["gateway.trusted_proxies"], call.headers.get
         headers["x-forwarded-for"] = forwarded.client_of(call.peer, told("x-forwarded-for", ""), proxies)
         scheme = forwarded.scheme_of(call.peer, told("x-forwarded-proto", ""), proxies)
-        if (scheme or ("https" if call.tls else config.base_url.partition(":")[0])) == "https":
-            headers["x-forwarded-proto"] = "https"
+        headers["x-forwarded-proto"] = scheme or ("https" if call.tls else config.base_url.partition(":")[0])
         target = call.path + (f"?{call.query}" if call.query else "")
         reply = await self._control.request(call.method, target, call.body, headers)
         try:

@@ -11,16 +11,18 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from guiju.config import Config, Networks
+from guiju.config import Config
 from guiju.errors import Said, SettingError
 from guiju.gateway import proxy_protocol
 from guiju.gateway.forwarded import trusted
 from guiju.gateway.tasks import spawn
-from guiju.gateway.tls import Tls
+from guiju.values import Networks
 
 _log = logging.getLogger("guiju.gateway")
 _BREATH = 0.2
 """Seconds before the next try where no connection could be taken: the files have run out."""
+_TOGETHER = 64
+"""Connections that are taken before the loop's other work has its turn."""
 _GOODBYE = 5.0
 """Seconds that a client has to answer the end of its TLS connection."""
 
@@ -28,56 +30,67 @@ Make = Callable[[str], asyncio.Protocol]
 
 
 class Entrance:
-    """`tls` is asked for its context at each connection; connections from `proxies` begin with a PROXY header; `patience`
+    """`tls`: what connections are spoken to with, if at all; connections from `proxies` begin with a PROXY header; `patience`
     is the time for each of the two, in seconds."""
 
-    def __init__(self, *, tls: Tls | None, proxies: Networks, patience: float) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None, proxies: Networks, patience: float) -> None:
         self._tls, self._proxies, self._patience = tls, proxies, patience
         self._coming: set[asyncio.Task[None]] = set()
-        self._listening: list[asyncio.Task[None]] = []
+        self._listening: list[socket.socket] = []
 
-    async def listen(self, host: str, port: int, make: Make, has_room: Callable[[int], bool]) -> int:
-        """Listen; returns the port.
+    def serve(self, sockets: list[socket.socket], make: Make, has_room: Callable[[int], bool]) -> None:
+        """Take connections from these, and close them at the end.
 
         Args:
             make: client's address ("" is the peer's) -> the protocol that its connection gets.
             has_room: whether one more may come beside as many as are on their way in.
-
-        Raises: OSError.
         """
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
-            listening = socket.create_server(address, family=family, backlog=1024, reuse_port=True)
-            listening.setblocking(False)
-            self._listening.append(spawn(self._take(listening, make, has_room), "entrance"))
-        return int(listening.getsockname()[1])
+        self._listening += sockets
+        for each in sockets:
+            each.setblocking(False)
+            self._wait(each, make, has_room)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is on the way in."""
+        return bool(self._coming)
 
     def close(self) -> None:
-        """Take no more; who hasn't come in yet is sent away."""
-        for task in self._listening:
-            task.cancel()
+        """Take no more; who is on the way in may come."""
+        for each in self._listening:
+            asyncio.get_running_loop().remove_reader(each)
+            each.close()
+        self._listening.clear()
+
+    def send_away(self) -> None:
+        """End the waiting for those who haven't come in yet."""
         for coming in self._coming:
             coming.cancel()
 
-    async def _take(self, listening: socket.socket, make: Make, has_room: Callable[[int], bool]) -> None:
+    def _wait(self, listening: socket.socket, make: Make, has_room: Callable[[int], bool]) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._take, listening, make, has_room)
+
+    def _take(self, listening: socket.socket, make: Make, has_room: Callable[[int], bool]) -> None:
+        """In the loop's own callback and not in a task: one that is ended while it accepts loses who has just come."""
         loop = asyncio.get_running_loop()
-        with (
-            listening
-        ):  # closed by the task that waits on it, so that no loop waits on a number that means another file
-            while True:
-                try:
-                    client, address = await loop.sock_accept(listening)
-                except OSError as problem:
-                    _log.error("connections=failing problem=%s", problem)
-                    await asyncio.sleep(_BREATH)
-                    continue
-                if not has_room(len(self._coming)):
-                    client.close()
-                    continue
-                task = spawn(self._let_in(client, str(address[0]), make), "connection")
-                self._coming.add(task)
-                task.add_done_callback(self._coming.discard)
+        for _ in range(_TOGETHER):
+            try:
+                client, address = listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as problem:
+                _log.error("connections=failing problem=%s", problem)
+                loop.remove_reader(listening)
+                loop.call_later(_BREATH, self._wait, listening, make, has_room)
+                return
+            if not has_room(len(self._coming)):
+                client.close()
+                continue
+            client.setblocking(False)
+            task = spawn(self._let_in(client, str(address[0]), make), "connection")
+            self._coming.add(task)
+            task.add_done_callback(self._coming.discard)
 
     async def _let_in(self, client: socket.socket, peer: str, make: Make) -> None:
         named = ""
@@ -91,7 +104,7 @@ class Entrance:
                     raise
                 _log.warning("peer=%s proxy_protocol=refused problem=%s", peer, str(problem) or type(problem).__name__)
                 return
-        context = self._tls.context if self._tls is not None else None
+        context = self._tls
         waits = {} if context is None else {"ssl_handshake_timeout": self._patience, "ssl_shutdown_timeout": _GOODBYE}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: make(named), client, ssl=context, **waits)
@@ -110,7 +123,7 @@ async def _introduction(client: socket.socket) -> str:
     return proxy_protocol.source(data)
 
 
-def entrance_of(config: Config, tls: Tls | None) -> Entrance | None:
+def entrance_of(config: Config, tls: ssl.SSLContext | None) -> Entrance | None:
     """What the settings ask for; None where connections begin with their first request. Raises: SettingError."""
     wanted, proxies = config["gateway.proxy_protocol"], config["gateway.trusted_proxies"]
     if wanted and not proxies:

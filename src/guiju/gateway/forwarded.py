@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from guiju.config import Networks
+from guiju.values import Networks
 
 
 def trusted(address: str, networks: Networks) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -19,6 +20,7 @@ import httptools
 
 from guiju.errors import BadRequest, BodyTooLarge, GuijuError, HeadTooLarge, Said
 from guiju.gateway.entrance import Entrance
+from guiju.gateway.listening import BACKLOG, listening, port_of
 from guiju.gateway.tasks import spawn
 
 _log = logging.getLogger("guiju.gateway")
@@ -140,6 +142,8 @@ class Call:
     def _head(self, status: int, headers: list[tuple[str, str]]) -> bytes:
         lines = [b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b""))]
         lines += [f"{name}: {value}\r\n".encode("latin-1", "replace") for name, value in headers]
+        if self._connection.ends_with_this:
+            self.keep_alive = False
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
         lines.append(b"\r\n")
@@ -378,7 +382,7 @@ class Connection(asyncio.Protocol):
             self._since = self._loop.time()
             if call._state == "streaming":
                 call.abort()
-        if not call.keep_alive or self._server.closing:
+        if not call.keep_alive:
             self._waiting.clear()
             if self._call is not None and self._transport is not None:  # its body is still coming
                 if self._transport.can_write_eof():  # TLS can't
@@ -398,10 +402,24 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def break_off(self) -> None:
+        """Close at once: what the client hasn't taken it doesn't get, and nobody waits for it."""
+        if self._transport is not None:
+            self._transport.abort()
+
     @property
     def idle(self) -> bool:
         """Whether no call is being answered."""
         return self._task is None or self._next is not None
+
+    @property
+    def ends_with_this(self) -> bool:
+        """Whether the answer that begins now ends the connection and says so: the server ends, and nothing more has come."""
+        return self._server.closing and not (self._waiting or self._coming)
+
+    def silent(self, since: float, seconds: float) -> bool:
+        """Whether nothing is answered or has begun to come, for so many seconds, counted from `since` at the earliest."""
+        return self.idle and not self._coming and self._loop.time() - max(self._since, since) >= seconds
 
     def _say(self, status: int, sentence: bytes) -> None:
         if self._transport is not None and not self.lost:
@@ -416,7 +434,9 @@ class Server:
         self.handler, self.limits = handler, limits
         self.connections: set[Connection] = set()
         self.closing = False
-        self._servers: list[asyncio.Server | Entrance] = []
+        """Every answer that begins says that its connection ends."""
+        self._servers: list[Any] = []
+        self._entrance: Entrance | None = None
 
     def _has_room(self, coming: int = 0) -> bool:
         return len(self.connections) + coming < self.limits.connections
@@ -430,14 +450,20 @@ class Server:
 
     async def listen(self, host: str, port: int, entrance: Entrance | None = None) -> int:
         """Listen; several workers share a port. Returns the port. Raises: OSError."""
+        sockets = await asyncio.to_thread(listening, host, port)
+        await self.serve(sockets, entrance)
+        return port_of(sockets)
+
+    async def serve(self, sockets: list[socket.socket], entrance: Entrance | None = None) -> None:
+        """Take connections from these, and close them at the end. Raises: OSError."""
+        loop = asyncio.get_running_loop()
         if entrance is not None:
-            self._servers.append(entrance)
-            return await entrance.listen(host, port, lambda peer: Connection(self, peer), self._has_room)
-        server: Any = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self), host, port, reuse_port=True, backlog=1024
-        )
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+            entrance.serve(sockets, lambda peer: Connection(self, peer), self._has_room)
+            self._entrance = entrance
+            return
+        for each in sockets:
+            server: Any = await loop.create_server(lambda: Connection(self), sock=each, backlog=BACKLOG)
+            self._servers.append(server)
 
     def sweep(self) -> None:
         """Called about once a second: close what has waited too long."""
@@ -445,19 +471,27 @@ class Server:
         for connection in list(self.connections):
             connection.late(now)
 
-    async def close(self, grace: float) -> None:
-        """Take no more connections, let running calls end for `grace` seconds, then break them off."""
+    async def close(self, grace: float, silence: float = 0.0) -> None:
+        """Take no more connections. Those that are there are served on: an answer that begins now ends its connection and
+        says so. One on which nothing comes for `silence` seconds is closed, and what is left after `grace` seconds broken off.
+
+        A client that sends just when its idle connection is closed gets no answer: the longer the silence, the rarer.
+        """
         self.closing = True
-        for server in self._servers:
+        for server in (*self._servers, *([self._entrance] if self._entrance else ())):
             server.close()
+        began = asyncio.get_running_loop().time()
+        while self.connections or (self._entrance is not None and self._entrance.busy):
+            if asyncio.get_running_loop().time() - began >= grace:
+                break
+            for connection in list(self.connections):
+                if connection.silent(began, silence):
+                    connection.close()
+            await asyncio.sleep(0.02)
+        if self._entrance is not None:
+            self._entrance.send_away()
         for connection in list(self.connections):
-            if connection.idle:
-                connection.close()
-        deadline = asyncio.get_running_loop().time() + grace
-        while self.connections and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 — each ends itself
-            await asyncio.sleep(0.05)
-        for connection in list(self.connections):
-            connection.close()
+            connection.break_off()
             if connection._task is not None:
                 connection._task.cancel()
         await asyncio.sleep(0)

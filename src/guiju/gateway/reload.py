@@ -21,6 +21,8 @@ from guiju.gateway import telemetry
 from guiju.gateway.compiled import compile_snapshot
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Pool
+from guiju.journal import between
+from guiju.journal.keyring import Keyring
 from guiju.ledger.seal import CannotOpen
 
 _log = logging.getLogger("guiju.gateway")
@@ -29,13 +31,15 @@ WAIT = 2
 """Seconds that control may hold a poll: statistics go along at least that often."""
 
 
-def control_pool(config: Config) -> Pool:
-    """Connections to control: its Unix socket on this machine, or its address."""
+def control_pool(config: Config, keyring: Keyring) -> Pool:
+    """Connections to control: its Unix socket on this machine, or its address on another."""
     url = config["control_url"]
     return Pool(
         "control",
         url or "http://localhost",
         socket="" if url else str(control_socket(config)),
+        context=between.context(keyring.node_token, "node") if url else None,
+        certificate_name=between.NAME if url else "",
         headers={},
         connect_timeout=2.0,
         first_byte_timeout=120.0,

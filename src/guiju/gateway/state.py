@@ -39,6 +39,8 @@ class Gateway:
         self.entropy = Entropy()
         self.running: set[Exchange] = set()
         self.disk_free = 1 << 62
+        self.leaving = False
+        """The worker is about to end: balancers are told, and what comes is served on."""
         self._compiled: Compiled | None = None
         self._unknown_rejections: dict[str, int] = {}
 

@@ -1,7 +1,7 @@
-"""TLS of the gateway's own port: the certificate files, read at start and again when told to.
+"""TLS of the gateway's own port: the certificate files, read when a worker starts.
 
-I/O: reads files. Connections keep the certificate that they began with; one that can't be used is refused with what is
-wrong, and at a later reading the one before stays in force.
+I/O: reads files. One that can't be used is refused with what is wrong; in a reload (cli/workers.py) the workers before go on
+with the one that they have.
 """
 
 from __future__ import annotations
@@ -23,28 +23,10 @@ _log = logging.getLogger("guiju.gateway")
 CERT, KEY, CLIENT_CA = "gateway.tls_cert", "gateway.tls_key", "gateway.tls_client_ca"
 
 
-class Tls:
-    """The context that new connections begin with."""
-
-    def __init__(self, config: Config) -> None:
-        """Raises: SettingError."""
-        self._config = config
-        self.context = context_of(config)
-
-    def again(self) -> None:
-        """Read the files anew; where they can't be used, say so and go on with what there is."""
-        try:
-            self.context = context_of(self._config)
-        except SettingError as problem:
-            _log.error("tls=kept problem=%s", problem)
-        else:
-            _log.info("tls=read certificate=%s", self._config[CERT])
-
-
-def tls_of(config: Config) -> Tls | None:
+def tls_of(config: Config) -> ssl.SSLContext | None:
     """The gateway's TLS; None where it speaks plain HTTP. Raises: SettingError."""
     if config[CERT]:
-        return Tls(config)
+        return context_of(config)
     for name in (KEY, CLIENT_CA):
         if config[name]:
             raise SettingError(

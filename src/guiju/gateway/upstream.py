@@ -287,8 +287,11 @@ class Pool:
         idle_timeout: float = 60.0,
         max_connections: int = 10_000,
         socket: str = "",
+        context: ssl.SSLContext | None = None,
+        certificate_name: str = "",
     ) -> None:
-        """`socket`: path of a Unix socket, where the URL's host is only a name."""
+        """`socket`: path of a Unix socket, where the URL's host is only a name. `context`: TLS other than the system's, and
+        the name that the server's certificate must have, where that isn't the URL's host."""
         self.name, self.url = name, url
         self.loop = asyncio.get_running_loop()
         self.connect_timeout, self.first_byte_timeout, self.idle_timeout = (
@@ -304,7 +307,8 @@ class Pool:
         self._host, self._tls = parts.hostname or "", parts.scheme == "https"
         self._port = parts.port or (443 if self._tls else 80)
         self._base = parts.path.rstrip("/")
-        self._context = ssl.create_default_context() if self._tls else None
+        self._context = (context or ssl.create_default_context()) if self._tls else None
+        self._certificate_name = certificate_name or None
         fields = {
             "host": "localhost" if socket else parts.netloc,
             "accept-encoding": "identity",
@@ -429,7 +433,11 @@ class Pool:
                     _, reply = await self.loop.create_unix_connection(lambda: Reply(self), self._path)
                 else:
                     _, reply = await self.loop.create_connection(
-                        lambda: Reply(self), self._host, self._port, ssl=self._context
+                        lambda: Reply(self),
+                        self._host,
+                        self._port,
+                        ssl=self._context,
+                        server_hostname=self._certificate_name,
                     )
         except TimeoutError:
             raise UpstreamTimeout(upstream=self.name, seconds=round(self.connect_timeout)) from None

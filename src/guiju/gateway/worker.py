@@ -6,15 +6,18 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from guiju import clock, plugins
 from guiju.config import Config
-from guiju.errors import JournalUnavailable
+from guiju.errors import JournalUnavailable, NotReady
 from guiju.gateway.app import App
 from guiju.gateway.entrance import entrance_of
 from guiju.gateway.http import Limits, Server
+from guiju.gateway.listening import listening, port_of
 from guiju.gateway.reload import Reloader, control_pool
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
@@ -28,6 +31,8 @@ from guiju.ledger import entries, seal
 _log = logging.getLogger("guiju.gateway")
 _OWN_FILES = 200
 """Descriptors for everything but exchanges."""
+_SILENCE = 0.5
+"""Seconds without a request after which an idle connection is closed, where the whole service ends."""
 
 
 def day_key(keyring: Keyring) -> Callable[[], tuple[str, bytes]]:
@@ -55,14 +60,22 @@ def room(wanted: int) -> int:
     return there
 
 
-async def run(config: Config, worker: int, on_ready: Callable[[int], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; then take nothing new, let streams end, and close the journal. SIGHUP reads the
-    certificate anew.
+async def run(
+    config: Config,
+    worker: int,
+    on_ready: Callable[[int], None] | None = None,
+    *,
+    sockets: list[socket.socket] | None = None,
+    successor: bool = False,
+) -> None:
+    """Serve until SIGTERM, SIGINT or SIGUSR1 (others have taken its place), then end as `_leave` says.
 
     Args:
         on_ready: called with the port once the worker listens.
+        sockets: those that it listens on, made by its parent; without, it makes its own.
+        successor: others serve until it does: where it can't, it doesn't begin.
 
-    Raises: OSError (the port is taken), SettingError.
+    Raises: OSError (the port is taken), SettingError, NotReady.
     """
     tls = tls_of(config)
     entrance = entrance_of(config, tls)
@@ -78,7 +91,7 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
         segment_seconds=config["journal.segment_seconds"],
     )
     gateway = Gateway(config, keyring, plugins.taxonomy(), journal, f"{config['node']}/{worker}")
-    control = control_pool(config)
+    control = control_pool(config, keyring)
     app = App(gateway, control)
     limits = Limits(
         head=config["gateway.header_limit"],
@@ -92,28 +105,54 @@ async def run(config: Config, worker: int, on_ready: Callable[[int], None] | Non
     await reloader.start()
     jobs = [spawn(reloader.run(), "reload")]
     await reloader.asked(1.0)
+    if successor and not gateway.ready:
+        raise NotReady()
     # Before anybody can ask: what this worker opens stands behind it in the journal (work/drain.py: recover).
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.started", node=gateway.worker))
-    port = await server.listen(config["host"], config["port"], entrance)
+    end = _asked_to_end()
+    if not sockets:
+        sockets = await asyncio.to_thread(listening, config["host"], config["port"])
+    port = port_of(sockets)
+    await server.serve(sockets, entrance)
     jobs.append(spawn(_watch(gateway, app, server), "watch"))
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.again if tls else _nothing_to_read)
     _log.info("worker=%s listening port=%s tls=%s", gateway.worker, port, tls is not None)
     if on_ready is not None:
         on_ready(port)
-    await stop.wait()
-    await server.close(config["gateway.drain_seconds"])
+    await _leave(gateway, server, replaced=await end == signal.SIGUSR1)
+    with suppress(OSError):
+        app.save_counts()
     for job in jobs:
         job.cancel()
     await gateway.allowance.close()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
+    _log.info("worker=%s ended", gateway.worker)
 
 
-def _nothing_to_read() -> None:
-    """A SIGHUP without TLS: what tells every worker to read its certificate anew must not end those that have none."""
+def _asked_to_end() -> asyncio.Future[signal.Signals]:
+    """Done with the first signal that asks for the end."""
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def end(number: signal.Signals) -> None:
+        if not asked.done():
+            asked.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        loop.add_signal_handler(number, end, number)
+    return asked
+
+
+async def _leave(gateway: Gateway, server: Server, *, replaced: bool) -> None:
+    """Go without leaving a request behind. `/readyz` says no first; connections are still taken until balancers have seen
+    it, unless others listen on the same sockets already. Then running exchanges end; an idle connection lives as ever
+    where others serve (its next request is answered here), and for a moment where nobody does."""
+    drain = gateway.config["gateway.drain_seconds"]
+    _log.info("worker=%s leaving replaced=%s connections=%s", gateway.worker, replaced, len(server.connections))
+    gateway.leaving = server.closing = True
+    if not replaced:
+        await asyncio.sleep(gateway.config["gateway.leave_seconds"])
+    await server.close(drain, drain if replaced else min(_SILENCE, drain))
 
 
 async def _tell(journal: Journal, note: entries.Note) -> None:

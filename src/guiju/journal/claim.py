@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from guiju import clock
@@ -32,6 +33,19 @@ def _lock(folder: Path) -> int | None:
     return fd
 
 
+def home_of(journal: Path) -> str:
+    """What tells this home's journals from those of every other machine: 32 hexadecimal digits, made once. Raises: OSError."""
+    file = journal / "home"
+    if not file.exists():
+        journal.mkdir(parents=True, exist_ok=True)
+        draft = journal / f".home.{secrets.token_hex(4)}"
+        draft.write_text(secrets.token_hex(16), encoding="ascii")
+        with suppress(FileExistsError):  # another process was first: its word counts
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text(encoding="ascii")
+
+
 def claim(journal: Path, node: str, worker: int) -> int:
     """Take a worker's folder for as long as this process lives. Returns the lock's file descriptor.
 
@@ -42,14 +56,17 @@ def claim(journal: Path, node: str, worker: int) -> int:
     while (fd := _lock(journal / node / str(worker))) is None:
         if clock.monotonic() > until:
             raise SettingError(
-                name="--worker",
+                name="node",
                 problem=Said(
                     "worker {worker} of {node} runs already",
                     "{node} 的工作进程 {worker} 已在运行",
                     worker=worker,
                     node=node,
                 ),
-                remedy=Said("Give this one another number", "请为本进程换一个编号"),
+                remedy=Said(
+                    "Another `guiju gateway` serves from this home: stop it, or give this one a name of its own",
+                    "同一 GUIJU_HOME 中已有 `guiju gateway` 在运行：请停止它，或为本机另设名称",
+                ),
             )
         time.sleep(0.02)
     return fd

@@ -18,6 +18,10 @@ from guiju.errors import Said, SettingError
 from guiju.ledger import seal
 from guiju.quoted import quoted
 
+MASTER = "master.key"
+SHARED = frozenset((MASTER, "ledger.key", "chain.key", "pepper.key", "chat.key", "node.token", "django.secret"))
+"""Files of keys that all machines of an installation have alike."""
+
 
 class Keyring:
     """Reads keys, makes those that are missing. Two processes that start at once agree: the first file stays."""
@@ -98,6 +102,23 @@ class Keyring:
     def unseal_secret(self, sealed: str, purpose: str) -> str:
         """The secret. Raises: seal.CannotOpen."""
         return seal.unseal(self.master, base64.b64decode(sealed), purpose.encode()).decode()
+
+    def shared(self) -> dict[str, bytes]:
+        """What every machine of the installation must have, by file name. Not the journal's day keys: each machine has its
+        own, for its own journal."""
+        files = {name: (self._folder / name).read_bytes() for name in SHARED if name != MASTER}
+        return files | {MASTER: self.master}
+
+    @staticmethod
+    def place(folder: Path, files: dict[str, bytes]) -> None:
+        """Lay down the keys of an installation where there are none yet. Raises: OSError (FileExistsError: there are)."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in sorted(files.keys() & SHARED, key=lambda name: name == MASTER):  # the one that is looked for, last
+            fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(files[name])
+                file.flush()
+                os.fsync(file.fileno())
 
     def _key(self, path: Path, size: int) -> bytes:
         try:

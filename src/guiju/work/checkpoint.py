@@ -17,6 +17,19 @@ from guiju.ledger.verify import row_seal
 ORIGIN = "guiju/ledger"
 
 
+EVERY_MS = 2_000
+"""Milliseconds between two checkpoints: of several machines that could sign, the first does."""
+
+
+def sign_if_due() -> bool:
+    """Sign the tree where it has grown since the last checkpoint and nobody has signed just now; keep the newest here."""
+    newest = Checkpoint.objects.order_by("-size").first()
+    if newest is None or clock.epoch_ms() - newest.at_ms >= EVERY_MS or newest.at_ms > clock.epoch_ms():
+        return sign_if_grown()
+    _keep(newest.note)
+    return False
+
+
 def sign_if_grown() -> bool:
     """Sign the tree as it stands, where it has grown since the last checkpoint."""
     if not Head.objects.filter(size__gt=_signed()).exists():
@@ -32,12 +45,19 @@ def sign_if_grown() -> bool:
         Checkpoint.objects.create(size=head.size, note=text, at_ms=at_ms, tag=tag)
         head.checkpoints, head.checkpoint_tag = head.checkpoints + 1, tag
         actions.save_head(head)
+    _keep(text)
+    return True
+
+
+def _keep(text: str) -> None:
+    """Lay it down for whoever takes it elsewhere."""
     folder = settings.GUIJU.home / "ledger"
     folder.mkdir(exist_ok=True)
-    draft = folder / f".checkpoint.{os.getpid()}"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(folder / "checkpoint")
-    return True
+    file = folder / "checkpoint"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        draft = folder / f".checkpoint.{os.getpid()}"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
 
 
 def _signed() -> int:

@@ -161,6 +161,15 @@ class Drainer:
         for known in (self._sizes, self._cursors, self._data_keys):
             known.pop(segment.path, None)
 
+    def keep_names(self, node: str) -> None:
+        """Say that the journals here are this machine's, under whatever names they were written; `node` is its name now.
+
+        Raises: SettingError where another machine drains one of that name.
+        """
+        home = claim.home_of(self._folder)
+        for name in sorted({node} | {name for name, _ in workers_of(self._folder)}):
+            actions.keep_name(name, home, clock.epoch_ms())
+
     def recover(self) -> int:
         """Exchanges that a worker left open when it died are closed as `interrupted`, once. Returns how many.
 

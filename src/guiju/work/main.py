@@ -12,6 +12,7 @@ import threading
 import time
 from types import FrameType
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from guiju import clock
@@ -24,7 +25,7 @@ LOOK, SIGN, RECOVER = 0.15, 2.0, 5.0
 
 
 def run() -> None:
-    """Work until SIGTERM or SIGINT."""
+    """Work until SIGTERM or SIGINT. Raises: SettingError where another machine has this one's name."""
     stop = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -33,17 +34,18 @@ def run() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, ask)
     drainer = drain.make()
-    signed = recovered = 0.0
+    signed = recovered = float("-inf")
     while not stop.is_set():
         try:
-            drainer.run_once()
             if clock.monotonic() - recovered > RECOVER:
                 recovered = clock.monotonic()
+                drainer.keep_names(settings.GUIJU["node"])
                 drainer.recover()
                 drainer.destroy_days(time.strftime("%Y-%m-%d", time.gmtime()))
+            drainer.run_once()
             if clock.monotonic() - signed > SIGN:
                 signed = clock.monotonic()
-                checkpoint.sign_if_grown()
+                checkpoint.sign_if_due()
         except DatabaseError as problem:
             _log.error("database=away problem=%s", problem)
             connection.close()
@@ -52,5 +54,8 @@ def run() -> None:
             _log.error("journal=unreadable problem=%s", problem)
             stop.wait(1.0)
         stop.wait(LOOK)
-    drainer.run_once()
-    checkpoint.sign_if_grown()
+    try:
+        drainer.run_once()
+        checkpoint.sign_if_grown()
+    except DatabaseError as problem:  # what is left in the journal the next start takes
+        _log.error("database=away problem=%s", problem)

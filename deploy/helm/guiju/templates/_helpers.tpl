@@ -19,10 +19,6 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
   valueFrom: {secretKeyRef: {name: {{ include "guiju.secret" . }}, key: database-url}}
 - name: GUIJU_REDIS_URL
   valueFrom: {secretKeyRef: {name: {{ include "guiju.secret" . }}, key: redis-url}}
-{{- if .Values.masterKeySecret }}
-- name: GUIJU_MASTER_KEY_FILE
-  value: /run/guiju-master/master.key
-{{- end }}
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -37,12 +33,22 @@ securityContext:
 volumeMounts:
   - {name: home, mountPath: /var/lib/guiju}
   - {name: tmp, mountPath: /tmp}
-  {{- if .Values.masterKeySecret }}
-  - {name: master, mountPath: /run/guiju-master, readOnly: true}
-  {{- end }}
 {{- end }}
 
-{{/* One machine: the volume is mounted once, control is reached by a socket on it, and locks tell who lives. */}}
+{{/* The installation's keys, from the Secret into the home: day keys are made beside them. */}}
+{{- define "guiju.keys" -}}
+- name: keys
+  {{- include "guiju.image" . | nindent 2 }}
+  command: [sh, -c, "umask 077 && mkdir -p /var/lib/guiju/keys && cp -fL /run/guiju-keys/* /var/lib/guiju/keys/"]
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL]}
+  volumeMounts:
+    - {name: home, mountPath: /var/lib/guiju}
+    - {name: keys, mountPath: /run/guiju-keys, readOnly: true}
+{{- end }}
+
 {{- define "guiju.pod" -}}
 automountServiceAccountToken: false
 # Kubernetes would set GUIJU_PORT=tcp://… for a Service called guiju, and that is a setting.
@@ -54,21 +60,11 @@ securityContext:
   fsGroup: 10001
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
-affinity:
-  podAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution:
-      - topologyKey: kubernetes.io/hostname
-        labelSelector:
-          matchLabels:
-            {{- include "guiju.labels" . | nindent 12 }}
-volumes:
-  - name: home
-    persistentVolumeClaim:
-      claimName: {{ .Values.persistence.existingClaim | default .Release.Name }}
-  - name: tmp
-    emptyDir: {}
-  {{- if .Values.masterKeySecret }}
-  - name: master
-    secret: {secretName: {{ .Values.masterKeySecret }}, defaultMode: 0440}
-  {{- end }}
+{{- end }}
+
+{{- define "guiju.volumes" -}}
+- name: tmp
+  emptyDir: {}
+- name: keys
+  secret: {secretName: {{ .Values.keysSecret }}, defaultMode: 0440}
 {{- end }}

@@ -12,9 +12,9 @@ from django.db import transaction
 
 from guiju.control.people.roles import require
 from guiju.control.records import waiting
-from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, SubjectKey
+from guiju.control.records.models import Content, DrainOffset, Entry, Exchange, Head, Node, SubjectKey
 from guiju.control.usage.actions import tally
-from guiju.errors import Said
+from guiju.errors import Said, SettingError
 from guiju.ledger import copies, entries, seal, tree
 from guiju.ledger.verify import leaf_data, next_tag, row_seal
 
@@ -77,6 +77,28 @@ def save_head(head: Head) -> None:
         settings.KEYRING.chain, "head", head.size, head.hashes, head.tag, head.checkpoints, head.checkpoint_tag
     )
     head.save()
+
+
+NODE_KEPT_MS = 60_000
+"""How long a machine's name stays its own when nothing is heard of it: one that was lost is made anew under its name."""
+
+
+@transaction.atomic
+def keep_name(node: str, home: str, now_ms: int) -> None:
+    """Say that this home drains the journals of that name. Raises: SettingError where another one does."""
+    Node.objects.get_or_create(name=node, defaults={"home": home, "seen_ms": now_ms})
+    row = Node.objects.select_for_update().get(name=node)
+    if row.home != home and now_ms - row.seen_ms < NODE_KEPT_MS:
+        raise SettingError(
+            name="node",
+            problem=Said("'{node}' is the name of another machine", "“{node}”是另一台机器的名称", node=node),
+            remedy=Said(
+                "Give each machine a name of its own (GUIJU_NODE); that of a machine that is gone is free after a minute",
+                "请为每台机器设定各自的名称（GUIJU_NODE）；已停用机器的名称一分钟后可以再用",
+            ),
+        )
+    row.home, row.seen_ms = home, now_ms
+    row.save()
 
 
 def known(body: bytes) -> bool:

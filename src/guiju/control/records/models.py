@@ -91,6 +91,16 @@ class Checkpoint(models.Model):
     """Keyed chain, as an entry's: over the tag before and the row (ledger/verify.py: checkpoint_tag)."""
 
 
+class Node(models.Model):
+    """A machine's name in the journal, and whose it is: two that share one would close each other's exchanges."""
+
+    name = models.CharField(max_length=80, unique=True)
+    home = models.CharField(max_length=32)
+    """Of the machine that drains this name's journal (journal/claim.py: home_of)."""
+    seen_ms = models.BigIntegerField()
+    """When it said so last."""
+
+
 class DrainOffset(models.Model):
     """How far each journal segment has been taken into the ledger."""
 

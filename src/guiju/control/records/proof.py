@@ -54,6 +54,8 @@ def prove(elsewhere: str | None = None) -> Proof:
     """Everything that can be proven on this machine."""
     keyring = settings.KEYRING
     faults: list[Fault] = []
+    lost: list[Fault] = []
+    torn, waiting = _journal(settings.GUIJU, keyring.chain, lost)  # first: what doesn't wait now is in the ledger below
     with _at_one_moment():
         head = Head.objects.filter(pk=1).first()
         signed = (
@@ -73,8 +75,7 @@ def prove(elsewhere: str | None = None) -> Proof:
         ledger.finish()
         opened = _contents(ledger, faults)
         faults += _twice()
-    torn, waiting = _journal(settings.GUIJU, keyring.chain, faults)
-    return Proof(proof.size, proof.root, proof.checkpoints, opened, waiting, torn, found + faults)
+    return Proof(proof.size, proof.root, proof.checkpoints, opened, waiting, torn, found + faults + lost)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import gc
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,3 +117,27 @@ def test_every_module_says_what_it_is():
         and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def compiled() -> list[Path]:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["guiju"]["compiled"]
+    return [SOURCE.parent / (module.replace(".", "/") + ".py") for module in listed]
+
+
+def test_what_is_compiled_means_the_same_compiled():
+    """mypyc takes a generator expression for a list, drops the options of a class (msgspec's structs have them), and makes C
+    names of attributes."""
+    wrong = []
+    for path in compiled():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            lazy = getattr(node, "value", None) if isinstance(node, (ast.Return, ast.YieldFrom, ast.Assign)) else None
+            if isinstance(lazy, ast.GeneratorExp) and not (
+                isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple)
+            ):
+                wrong.append(f"{name(path)}:{node.lineno}: a generator expression that is handed on")
+            if isinstance(node, ast.ClassDef) and node.keywords:
+                wrong.append(f"{name(path)}:{node.lineno}: a class with options")
+            if isinstance(node, ast.Attribute) and node.attr in ("_thread", "_unix", "_linux"):
+                wrong.append(f"{name(path)}:{node.lineno}: {node.attr} is a word of C's")
+    assert wrong == []

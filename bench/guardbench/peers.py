@@ -118,7 +118,7 @@ def nginx(model: int, terms: int) -> Iterator[Running]:
 
 @contextmanager
 def guiju(model: int, terms: int) -> Iterator[Running]:
-    gateway = machines.Gateway(model, terms)
+    gateway = machines.Gateway(model, terms, machines.compiled())
     with gateway.running() as (port, pids):
         yield Running(port, gateway.key, {}, pids[0], time.perf_counter() - gateway.ready_seconds)
 

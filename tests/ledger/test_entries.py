@@ -16,6 +16,9 @@ EXAMPLES = [
     entries.Closed(at_ms=2, exchange="ex_1", outcome="masked", insertions=(
         entries.Insertion(channel="0.content", offset=3, length=5, kind="mask", removed=11),
     )),
+    entries.Observed(at_ms=3, exchange="ex_1", direction="output", texts=(
+        entries.Reviewed(path=("choices", 0), role="", length=20, action=Action.MASK, judged=(FOUND,)),
+    ), unanswered=("cloud",)),
     entries.Rejected(at_ms=3, exchange="", code="bad_key", count=9),
     entries.Feedback(at_ms=4, exchange="ex_1", thumb="down", reason="wrong"),
     entries.Act(at_ms=5, verb="keys.revoke", by="laogui", target="key 3"),

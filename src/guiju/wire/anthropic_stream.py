@@ -157,7 +157,10 @@ class MessagesStream:
         return self._events(bodies)
 
     def _events(self, bodies: list[Any]) -> Iterator[MessagesEvent]:
-        yield from (event for body in bodies if (event := self._read(body)) is not None)
+        for body in bodies:
+            event = self._read(body)
+            if event is not None:
+                yield event
         if self._translator is not None:
             self.failed = self._translator.failed
 

@@ -245,11 +245,13 @@ class OllamaStream:
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """See `AnswerStream.feed`."""
-        return (piece for event in self._sse.feed(data) for piece in self._read(event))
+        for event in self._sse.feed(data):
+            yield from self._read(event)
 
     def close(self) -> Iterator[Piece]:
         """See `AnswerStream.close`."""
-        return (piece for event in self._sse.close() for piece in self._read(event))
+        for event in self._sse.close():
+            yield from self._read(event)
 
     def _read(self, event: sse.Sse) -> Iterator[Piece]:
         if self.done or self.failed:

@@ -274,7 +274,7 @@ class ResponsesAnswer:
         for path, found in self._probable.items():
             _at(body, path)["logprobs"] = found
         if self._joined:
-            texts = (_at(body, path) for path in self.content_paths)
+            texts = [_at(body, path) for path in self.content_paths]
             body["output_text"] = "".join(text for text in texts if isinstance(text, str))
         return encode({**body, **self._echo, "guiju": label})
 

@@ -131,7 +131,10 @@ class ResponsesStream:
     # --- reading --------------------------------------------------------------------------------
 
     def _events(self, bodies: Iterable[Any]) -> Iterator[ResponseEvent]:
-        yield from (event for body in bodies if (event := self._read(body)) is not None)
+        for body in bodies:
+            event = self._read(body)
+            if event is not None:
+                yield event
         if self._translator is not None:
             self.failed = self.failed or self._translator.failed
             self.withheld += self._translator.withheld

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from guiju import config, errors, plugins, remote, types  # noqa: E402 — the path comes first
 from guiju.cli import main as cli  # noqa: E402
 from guiju.control.services import presets, residency  # noqa: E402 — neither needs Django
-from guiju.gateway import telemetry  # noqa: E402
+from guiju.gateway import exposition  # noqa: E402
 from guiju.ledger import entries  # noqa: E402
 from guiju.remote.adapter import CATCH_ALL  # noqa: E402
 from guiju.review import load, policy  # noqa: E402
@@ -285,15 +285,16 @@ def extension_points() -> str:
 def metrics() -> str:
     """What /metrics tells."""
     rows = [
-        (code(name), "counter", ", ".join(map(code, labels)) or "–", text) for name, _, labels, text in telemetry._TABLE
-    ]
-    rows.append((code("guiju_exchange_seconds"), "histogram", code("le"), "From request to the end of its answer"))
-    rows += [(code(name), "gauge", code("worker"), text) for name, _, text in telemetry._GAUGES]
+        (
+            code(m.name), m.kind, ", ".join(map(code, (*m.labels, *(("worker",) if m.kind == "gauge" else ())))) or "–",
+            m.help + (f"; buckets, in seconds: {', '.join(map(str, m.bounds))}" if m.bounds else ""),
+        )
+        for m in exposition.METRICS
+    ] + [(code(name), "gauge", code("version") if name.endswith("_info") else "–", text) for name, text in exposition.NODE.items()]  # fmt: skip
     return (
-        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4. Counters are added up over the node's workers, so a scrape doesn't depend on "
-        "which worker answers it; gauges carry the worker's name. Counters begin at 0 when a worker starts. Buckets of the histogram, in seconds: "
-        + ", ".join(str(b) for b in telemetry.BUCKETS)
-        + ".\n\n"
+        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4. A scrape tells of the whole node, "
+        "whichever worker answers it: counters and histograms are added up over its workers, also those that have ended or were killed, and a worker goes on from what its predecessor "
+        "counted. Gauges are of workers that run, and carry their names.\n\n"
         + table(("metric", "kind", "labels", "meaning"), rows)
     )
 

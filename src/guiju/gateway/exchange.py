@@ -259,7 +259,7 @@ class Exchange:
         if self.interruption is not None:
             error = self.interruption
         if isinstance(error, UpstreamError) and self.targets:
-            self.gateway.counts.upstream_errors[self.target.upstream] += 1
+            self.gateway.counts.upstream_errors[f"{error.code}|{self.target.upstream}"] += 1
         if self.state in (OPENED, SERVING):
             outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
             try:
@@ -367,6 +367,7 @@ class Exchange:
             outcome, code, ending = self._broken(self._error(problem), answer, machine.sign())
         finally:
             counts.active -= 1
+            counts.reviewed("output", machine.seconds)
             self.count(machine.judged, "output")
         told = self._told(ask, answer, machine)
         self.tokens(told)
@@ -401,7 +402,7 @@ class Exchange:
             return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, notice + ending
         upstream = isinstance(error, UpstreamError)
         if upstream:
-            self.gateway.counts.upstream_errors[self.target.upstream] += 1
+            self.gateway.counts.upstream_errors[f"{error.code}|{self.target.upstream}"] += 1
         ending = answer.fault(error, exchange=self.id, language=self.language)
         return ("upstream_error" if upstream else "our_error"), error.code, notice + ending
 
@@ -434,7 +435,8 @@ class Exchange:
 
     def tokens(self, usage: dict[str, Any]) -> None:
         for kind in ("input", "output"):
-            self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
+            if count := usage.get(f"{kind}_tokens"):
+                self.gateway.counts.tokens[f"{kind}|{self.model}"] += count
 
 
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}

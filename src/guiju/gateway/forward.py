@@ -63,7 +63,7 @@ async def forward(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Repl
                 if pause > patience:
                     raise
                 await exchange.pause(pause)
-            exchange.gateway.counts.upstream_errors[tried[-1].upstream] += 1
+            exchange.gateway.counts.upstream_errors[f"{error.code}|{tried[-1].upstream}"] += 1
             exchange.target = following
 
 
@@ -96,6 +96,7 @@ async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:
     if target.way == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
     path = upstream.below(dialect.upstream_path(target.way))
+    exchange.gateway.counts.attempts[target.upstream] += 1
     reply = await pool.request("POST", path, body, headers, begun=exchange.asking)
     if reply.status == 200 and not (problem := unfit(reply.headers, ask.stream)):
         return reply

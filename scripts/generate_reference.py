@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 sys.path.insert(0, str(ROOT / "src"))
 
-from guiju import config, errors, plugins, remote, types  # noqa: E402 — the path comes first
+from guiju import errors, plugins, remote, types  # noqa: E402 — the path comes first
 from guiju.cli import main as cli  # noqa: E402
 from guiju.control.services import presets, residency  # noqa: E402 — neither needs Django
 from guiju.gateway import exposition  # noqa: E402
 from guiju.ledger import entries  # noqa: E402
 from guiju.remote.adapter import CATCH_ALL  # noqa: E402
 from guiju.review import load, policy  # noqa: E402
+from guiju.settings import RETIRED, SETTINGS  # noqa: E402
 
 HEAD = "<!-- Written by scripts/generate_reference.py (`make docs`); change the code, not this page. -->\n\n"
 
@@ -48,7 +49,7 @@ def code(text: object) -> str:
 
 
 def settings() -> str:
-    """Every setting, from `config.SETTINGS`."""
+    """Every setting, from `SETTINGS`."""
     rows = [
         (
             code(s.name),
@@ -58,11 +59,9 @@ def settings() -> str:
             s.unit,
             s.help + ".",
         )
-        for s in config.SETTINGS
+        for s in SETTINGS
     ]
-    retired = (
-        table(("name", "instead"), [(code(n), t) for n, t in config.RETIRED.items()]) if config.RETIRED else "None.\n"
-    )
+    retired = table(("name", "instead"), [(code(n), t) for n, t in RETIRED.items()]) if RETIRED else "None.\n"
     return (
         "# Settings\n\n"
         "Read once at start, in this order; later ones win: the default, `GUIJU_HOME/guiju.toml`, the environment. "

@@ -1,6 +1,6 @@
 """What a setting's text means: each takes the text and gives the value, or says what to write.
 
-Pure. The settings themselves are config.py's table.
+Pure. The settings themselves are settings.py's table.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def settings() -> str:
             code(s.name),
             code(s.variable),
             s.type.__name__,
-            code("" if s.default == () else s.default),
+            code("" if s.default in ((), {}) else s.default),
             s.unit,
             s.help + ".",
         )

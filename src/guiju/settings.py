@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from guiju.errors import Said
-from guiju.values import at_least_one, boolean, https, log_format, networks, outage
+from guiju.values import at_least_one, boolean, header_fields, https, log_format, networks, outage, share
 
 
 class Setting(NamedTuple):
@@ -321,6 +321,38 @@ SETTINGS: tuple[Setting, ...] = (
         "logfmt",
         "",
         Said("Lines of a gateway worker's log: logfmt or json", "网关工作进程的日志格式：logfmt 或 json"),
+    ),
+    Setting(
+        "telemetry.otlp_endpoint",
+        str,
+        "",
+        "URL",
+        Said(
+            "OpenTelemetry collector that gateway workers send traces and metrics to, OTLP over HTTP, such as "
+            "http://localhost:4318; empty sends none, unless OTEL_EXPORTER_OTLP_ENDPOINT is set",
+            "网关工作进程发送链路追踪与指标的 OpenTelemetry 收集器（OTLP/HTTP），例如 http://localhost:4318；"
+            "留空且未设 OTEL_EXPORTER_OTLP_ENDPOINT 时不发送",
+        ),
+    ),
+    Setting(
+        "telemetry.otlp_headers",
+        header_fields,
+        {},
+        "secret",
+        Said(
+            "Header fields of each request to the collector: name=value, between commas",
+            "发给收集器的每个请求所带的头字段：名称=值，以逗号分隔",
+        ),
+    ),
+    Setting(
+        "telemetry.sample_ratio",
+        share,
+        1.0,
+        "",
+        Said(
+            "Share of traces that are sent, drawn by their number; metrics count every exchange",
+            "发送的链路追踪比例（按追踪编号抽取）；指标则统计每一次交互",
+        ),
     ),
 )
 

@@ -93,6 +93,8 @@ class Exchange:
         self._waiting: asyncio.Future[None] | None = None  # between two tries
         self.began = clock.monotonic()
         self.first_byte = 0.0
+        self.trace: Any = gateway.otlp and gateway.otlp.begin(call, self.id, dialect.name)
+        """Its spans, where traces are wanted (otlp.py)."""
 
     # --- the life ---------------------------------------------------------------------------------
 
@@ -287,6 +289,8 @@ class Exchange:
     async def _record_leaving(self) -> None:
         if self.state in (OPENED, SERVING):
             await self.close("client_left", **self._served())
+        elif self.trace is not None:
+            self.trace.left()
 
     # --- 5 forward: forward.py ----------------------------------------------------------------------
 
@@ -368,6 +372,8 @@ class Exchange:
         finally:
             counts.active -= 1
             counts.reviewed("output", machine.seconds)
+            if self.trace is not None:
+                self.trace.streamed(clock.monotonic() - self.first_byte, machine)
             self.count(machine.judged, "output")
         told = self._told(ask, answer, machine)
         self.tokens(told)

@@ -89,4 +89,6 @@ def closed(exchange: Exchange, outcome: Any, commitment: str, finish: str, more:
         told = {k: more[k] for k in ("input_tokens", "output_tokens", "code") if more.get(k)}
         told |= {"door": exchange.dialect.name, "model": exchange.model, "outcome": outcome, "ms": entry.total_ms}
         _log.info("closed", extra=fields(exchange=exchange.id, **told))
+    if exchange.trace is not None:
+        exchange.trace.closed(exchange, entry)
     return entry

@@ -27,6 +27,7 @@ from guiju.types import Verdict
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
+    from guiju.gateway.otlp import Otlp
 
 
 class Gateway:
@@ -38,6 +39,8 @@ class Gateway:
         self.counts = telemetry.resumed(config.run / "metrics", worker, clock.epoch_ms() / 1000)
         journal.on_sync = self.counts.synced
         self.allowance = Allowance(config, self.counts)
+        self.otlp: Otlp | None = None
+        """Where traces go, if anywhere (tracing.py)."""
         self.entropy = Entropy()
         self.running: set[Exchange] = set()
         self.disk_free = 1 << 62
@@ -106,6 +109,8 @@ class Gateway:
     def rejected(self, exchange: Exchange, error: GuijuError) -> None:
         """A request that admission turned away: counted, and an entry; those without a known key once a minute."""
         self.counts.rejected[error.code] += 1
+        if exchange.trace is not None:
+            exchange.trace.rejected(error)
         grant = exchange.admitted.grant if exchange.admitted else None
         if grant is None and error.status in (401, 400, 404):
             self._unknown_rejections[error.code] = self._unknown_rejections.get(error.code, 0) + 1

@@ -41,7 +41,10 @@ async def review(exchange: Exchange, segments: Sequence[Segment], direction: Dir
         verdicts = _judge(exchange, segments, direction, random)
     if exchange.panel is not None:
         verdicts = await slow.texts(exchange, exchange.panel, segments, verdicts, direction)
-    exchange.gateway.counts.reviewed(direction, clock.monotonic() - since)
+    seconds = clock.monotonic() - since
+    exchange.gateway.counts.reviewed(direction, seconds)
+    if exchange.trace is not None:
+        exchange.trace.reviewed(direction, seconds, [judged for v in verdicts for judged in v.judged])
     return verdicts
 
 

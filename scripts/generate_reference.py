@@ -291,7 +291,7 @@ def metrics() -> str:
         for m in exposition.METRICS
     ] + [(code(name), "gauge", code("version") if name.endswith("_info") else "–", text) for name, text in exposition.NODE.items()]  # fmt: skip
     return (
-        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4. A scrape tells of the whole node, "
+        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4; [how to watch Guiju](../how-to/watch-it.md) says what to do with it. A scrape tells of the whole node, "
         "whichever worker answers it: counters and histograms are added up over its workers, also those that have ended or were killed, and a worker goes on from what its predecessor "
         "counted. Gauges are of workers that run, and carry their names.\n\n"
         + table(("metric", "kind", "labels", "meaning"), rows)

@@ -77,7 +77,7 @@ METRICS = (
         "counter",
         "upstream_errors",
         ("code", "upstream"),
-        "Requests to upstreams that failed, also in mid-answer",
+        "Requests to upstreams that failed, also in mid-answer, or weren't sent since it is left alone",
     ),
     Metric(
         "guiju_unjudged_total",

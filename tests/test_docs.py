@@ -13,10 +13,10 @@ import pytest
 
 from guiju import plugins
 from guiju.cli.main import COMMANDS
-from guiju.config import SETTINGS
 from guiju.gateway import stream
 from guiju.review import load
 from guiju.review.policy_file import parse_policy
+from guiju.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])

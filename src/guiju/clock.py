@@ -17,6 +17,11 @@ def epoch_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def epoch_ns() -> int:
+    """Nanoseconds since 1970-01-01 UTC; what spans carry."""
+    return time.time_ns()
+
+
 def monotonic() -> float:
     """Seconds of a clock that never goes back; for durations and time limits only."""
     return time.monotonic()

@@ -1,6 +1,6 @@
 """What a setting's text means: each takes the text and gives the value, or says what to write.
 
-Pure. The settings themselves are config.py's table.
+Pure. The settings themselves are settings.py's table.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from guiju.errors import Said
 
@@ -27,6 +28,24 @@ def at_least_one(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError(Said("write 1 or more", "请填写不小于 1 的整数"))
     return number
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1. Raises: ValueError."""
+    if not 0.0 <= (number := float(text)) <= 1.0:
+        raise ValueError(Said("write a number from 0 to 1", "请填写 0 到 1 之间的数字"))
+    return number
+
+
+def header_fields(text: str) -> dict[str, str]:
+    """`name=value` between commas, values percent-encoded: as OTEL_EXPORTER_OTLP_HEADERS has them. Raises: ValueError."""
+    found = {}
+    for pair in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = pair.partition("=")
+        if not (equals and name.strip()):
+            raise ValueError(Said("write name=value, other=value", "请填写 名称=值, 名称=值"))
+        found[name.strip().lower()] = unquote(value.strip())
+    return found
 
 
 def log_format(text: str) -> str:

@@ -535,4 +535,6 @@ def test_an_exchange_leaves_one_line_in_the_log_and_no_contents(guiju: Whole, cl
 
 def test_metrics_tell_what_happened(guiju: Whole, client: openai.OpenAI):
     client.chat.completions.create(model="m", messages=user("hi"))
-    assert 'guiju_exchanges_total{door="openai_chat",outcome="served"}' in httpx.get(f"{guiju.url}/metrics").text
+    assert (
+        'guiju_exchanges_total{door="openai_chat",outcome="served",model="m"}' in httpx.get(f"{guiju.url}/metrics").text
+    )

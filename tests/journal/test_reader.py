@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from guiju import clock
 from guiju.journal import reader
 from guiju.ledger import entries
 from journal.test_writer import CHAIN, journal, opened
@@ -43,3 +45,18 @@ async def test_the_day_is_read_without_the_rest(tmp_path: Path):
     assert reader.day_of(segment.path, CHAIN) == "2026-11-24"
     segment.path.write_bytes(b"")
     assert reader.day_of(segment.path, CHAIN) == ""
+
+
+async def test_a_closed_segment_that_nobody_takes_away_tells_how_long_the_ledger_is_behind(tmp_path: Path):
+    writing = journal(tmp_path, segment_bytes=1)
+    now = clock.epoch_ms()
+    assert reader.waiting(tmp_path, now) == 0.0  # the open one is no debt
+    await writing.append(opened(1))
+    await writing.append(opened(2))
+    await writing.close()
+    first, *_ = reader.segments(tmp_path)
+    os.utime(first.path, (now / 1000 - 60, now / 1000 - 60))
+    assert 59 < reader.waiting(tmp_path, now) <= 61
+    for segment in list(reader.segments(tmp_path))[:-1]:
+        segment.path.unlink()
+    assert reader.waiting(tmp_path, now) == 0.0

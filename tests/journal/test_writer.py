@@ -362,3 +362,28 @@ async def test_nothing_is_turned_over_under_a_sync_or_after_the_end(tmp_path: Pa
     writing.turn_over()
     assert sequences(tmp_path) == [1]
     assert kept(tmp_path) == ["ex_1", "ex_2"]
+
+
+async def test_what_is_not_durable_yet_lags_and_each_good_sync_tells_its_time(tmp_path: Path):
+    disk, told = HeldDisk(), []
+    writing = journal(tmp_path, disk)
+    writing.on_sync = told.append
+    assert writing.lag == 0.0
+    disk.go.clear()
+    first = writing.append(opened(1))
+    await asyncio.sleep(0.01)
+    second = writing.append(opened(2))
+    before = writing.lag
+    assert before > 0.0
+    await asyncio.sleep(0.01)
+    assert writing.lag > before  # of the first, which is with the disk
+    disk.go.set()
+    await asyncio.gather(first, second)
+    assert writing.lag == 0.0
+    assert len(told) == 2
+    assert told[0] > 0.0
+    disk.wrong = OSError(5, "Input/output error")
+    with pytest.raises(JournalUnavailable):
+        await writing.append(opened(3))
+    assert (writing.lag, len(told)) == (0.0, 2)
+    await writing.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
@@ -11,11 +12,12 @@ import msgspec
 
 from guiju import clock, plugins
 from guiju.errors import GuijuError, OurError, UnknownModel, UnknownPath, UpstreamError, WrongMethod
-from guiju.gateway import admission, away, forwarded, ids, telemetry
+from guiju.gateway import admission, away, exposition, forwarded, ids, telemetry
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Pool
+from guiju.journal import claim, reader
 from guiju.review.explain import language_of
 from guiju.review.moderation import moderation_result
 from guiju.snapshot import App as SnapshotApp
@@ -107,8 +109,8 @@ class App:
         elif path == "/metrics":
             with suppress(OSError):  # a full disk: the figures of a moment ago
                 self.save_counts()
-            body = telemetry.exposition(telemetry.load(self._gateway.config.run / "metrics"))
-            call.answer(200, body, [], "text/plain; version=0.0.4; charset=utf-8")
+            body = await asyncio.to_thread(self._metrics)
+            call.answer(200, body, [], exposition.CONTENT_TYPE)
         elif path == "/v1/models" or path.startswith(_MODEL):
             self._models(call, unquote(path[len(_MODEL) :]))
         elif path == "/v1/moderations":
@@ -131,10 +133,14 @@ class App:
     def save_counts(self) -> None:
         """This worker's counts, where every worker of the node finds them."""
         gateway = self._gateway
-        gateway.counts.held_characters = sum(e.relay.held for e in gateway.running if e.relay is not None)
-        gateway.counts.journal_backlog = gateway.journal.backlog
-        gateway.counts.journal_failed = int(bool(gateway.journal.failed))
+        gateway.read_gauges()
         telemetry.save(gateway.config.run / "metrics", gateway.worker, gateway.counts)
+
+    def _metrics(self) -> bytes:
+        config = self._gateway.config
+        live = {telemetry.stem(worker) for worker in (self._gateway.worker, *claim.claimed(config.journal))}
+        lag = reader.waiting(config.journal, clock.epoch_ms())
+        return exposition.exposition(telemetry.load(config.run / "metrics"), live, lag)
 
     # --- surfaces without an upstream -----------------------------------------------------------------
 

@@ -10,7 +10,7 @@ Pure: the clock is an argument, in seconds.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 FAILURES = 5
 """In a row, that open it."""
@@ -18,6 +18,7 @@ PAUSE, LONGEST = 5.0, 60.0
 """Seconds that it stays open: the first time, and at most."""
 
 State = Literal["closed", "open", "half_open"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 class Breaker:

@@ -93,6 +93,8 @@ class Exchange:
         self._waiting: asyncio.Future[None] | None = None  # between two tries
         self.began = clock.monotonic()
         self.first_byte = 0.0
+        self.trace: Any = gateway.otlp and gateway.otlp.begin(call, self.id, dialect.name)
+        """Its spans, where traces are wanted (otlp.py)."""
 
     # --- the life ---------------------------------------------------------------------------------
 
@@ -259,7 +261,7 @@ class Exchange:
         if self.interruption is not None:
             error = self.interruption
         if isinstance(error, UpstreamError) and self.targets:
-            self.gateway.counts.upstream_errors[self.target.upstream] += 1
+            self.gateway.counts.upstream_errors[f"{error.code}|{self.target.upstream}"] += 1
         if self.state in (OPENED, SERVING):
             outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
             try:
@@ -287,6 +289,8 @@ class Exchange:
     async def _record_leaving(self) -> None:
         if self.state in (OPENED, SERVING):
             await self.close("client_left", **self._served())
+        elif self.trace is not None:
+            self.trace.left()
 
     # --- 5 forward: forward.py ----------------------------------------------------------------------
 
@@ -367,6 +371,9 @@ class Exchange:
             outcome, code, ending = self._broken(self._error(problem), answer, machine.sign())
         finally:
             counts.active -= 1
+            counts.reviewed("output", machine.seconds)
+            if self.trace is not None:
+                self.trace.streamed(clock.monotonic() - self.first_byte, machine)
             self.count(machine.judged, "output")
         told = self._told(ask, answer, machine)
         self.tokens(told)
@@ -401,7 +408,7 @@ class Exchange:
             return _OUTCOMES.get(type(self.interruption), "suspended"), self.interruption.code, notice + ending
         upstream = isinstance(error, UpstreamError)
         if upstream:
-            self.gateway.counts.upstream_errors[self.target.upstream] += 1
+            self.gateway.counts.upstream_errors[f"{error.code}|{self.target.upstream}"] += 1
         ending = answer.fault(error, exchange=self.id, language=self.language)
         return ("upstream_error" if upstream else "our_error"), error.code, notice + ending
 
@@ -434,7 +441,8 @@ class Exchange:
 
     def tokens(self, usage: dict[str, Any]) -> None:
         for kind in ("input", "output"):
-            self.gateway.counts.tokens[kind] += usage.get(f"{kind}_tokens", 0)
+            if count := usage.get(f"{kind}_tokens"):
+                self.gateway.counts.tokens[f"{kind}|{self.model}"] += count
 
 
 _OUTCOMES: dict[type, Any] = {ServiceSuspended: "suspended", KeyRevoked: "revoked"}

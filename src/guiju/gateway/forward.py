@@ -51,6 +51,8 @@ async def forward(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Repl
         try:
             return await _try(exchange, ask, masked)
         except UpstreamError as error:
+            if exchange.trace is not None:
+                exchange.trace.failed(error)
             if exchange.interruption is not None or exchange.attempts >= attempts or not _again(error):
                 raise
             following = routing.following(exchange.targets, tried, lambda name: pools[name].wait())
@@ -63,7 +65,7 @@ async def forward(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Repl
                 if pause > patience:
                     raise
                 await exchange.pause(pause)
-            exchange.gateway.counts.upstream_errors[tried[-1].upstream] += 1
+            exchange.gateway.counts.upstream_errors[f"{error.code}|{tried[-1].upstream}"] += 1
             exchange.target = following
 
 
@@ -95,7 +97,10 @@ async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:
     headers = {k: v for k, v in exchange.call.headers.items() if k in _FORWARDED}
     if target.way == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
+    if exchange.trace is not None:
+        headers |= exchange.trace.asks(upstream, target, ask.stream)
     path = upstream.below(dialect.upstream_path(target.way))
+    exchange.gateway.counts.attempts[target.upstream] += 1
     reply = await pool.request("POST", path, body, headers, begun=exchange.asking)
     if reply.status == 200 and not (problem := unfit(reply.headers, ask.stream)):
         return reply

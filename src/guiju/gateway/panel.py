@@ -75,7 +75,7 @@ class Panel:
         """A group has no verdict."""
         closed = [m for m in missing if direction not in m.judge.how.fails_open]
         for each in missing:
-            tab.counts[f"{each.judge.name}|{direction}|{'closed' if closed else 'open'}"] += 1
+            tab.counts[f"{direction}|{'closed' if closed else 'open'}|{each.judge.name}"] += 1
         if closed:
             problem = Said(
                 "detector {name}: {said}", "检测器 {name}：{said}", name=closed[0].judge.name, said=closed[0].said

@@ -83,10 +83,12 @@ def closed(exchange: Exchange, outcome: Any, commitment: str, finish: str, more:
         **more,
     )
     counts = exchange.gateway.counts
-    counts.exchanges[f"{exchange.dialect.name}|{outcome}"] += 1
-    counts.took(now - began)
+    counts.exchanges[f"{exchange.dialect.name}|{outcome}|{exchange.model}"] += 1
+    counts.ended(exchange.dialect.name, now - began, first_byte and first_byte - began)
     if _log.isEnabledFor(logging.INFO):
         told = {k: more[k] for k in ("input_tokens", "output_tokens", "code") if more.get(k)}
         told |= {"door": exchange.dialect.name, "model": exchange.model, "outcome": outcome, "ms": entry.total_ms}
         _log.info("closed", extra=fields(exchange=exchange.id, **told))
+    if exchange.trace is not None:
+        exchange.trace.closed(exchange, entry)
     return entry

@@ -17,7 +17,6 @@ import msgspec
 from guiju import snapshot as snapshots
 from guiju.config import Config, control_socket
 from guiju.errors import GuijuError, InputFileError, UpstreamError
-from guiju.gateway import telemetry
 from guiju.gateway.compiled import compile_snapshot
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Pool
@@ -152,4 +151,9 @@ class Reloader:
         journal = {
             "synced_ms": gateway.journal.synced_ms, "backlog": gateway.journal.backlog, "failed": gateway.journal.failed,
         }  # fmt: skip
-        return telemetry.stats(gateway.counts, upstreams, journal, gateway.disk_free)
+        return {
+            "active_streams": gateway.counts.active,
+            "upstreams": upstreams,
+            "journal": journal,
+            "disk_free": gateway.disk_free,
+        }

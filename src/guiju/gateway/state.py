@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guiju import clock
 from guiju.config import Config
 from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended
+from guiju.gateway import telemetry
 from guiju.gateway.allowance import Allowance
+from guiju.gateway.breaker import STATES
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.entropy import Entropy
 from guiju.gateway.tasks import spawn
-from guiju.gateway.telemetry import Counts
 from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries
@@ -26,6 +27,7 @@ from guiju.types import Verdict
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
+    from guiju.gateway.otlp import Otlp
 
 
 class Gateway:
@@ -34,8 +36,11 @@ class Gateway:
     def __init__(self, config: Config, keyring: Keyring, taxonomy: Taxonomy, journal: Journal, worker: str) -> None:
         self.config, self.keyring, self.taxonomy, self.journal, self.worker = config, keyring, taxonomy, journal, worker
         self.chat_key = Ed25519PrivateKey.from_private_bytes(keyring.chat).public_key()
-        self.counts = Counts(started_ms=clock.epoch_ms())
+        self.counts = telemetry.resumed(config.run / "metrics", worker, clock.epoch_ms() / 1000)
+        journal.on_sync = self.counts.synced
         self.allowance = Allowance(config, self.counts)
+        self.otlp: Otlp | None = None
+        """Where traces go, if anywhere (tracing.py)."""
         self.entropy = Entropy()
         self.running: set[Exchange] = set()
         self.disk_free = 1 << 62
@@ -59,6 +64,7 @@ class Gateway:
         """A new snapshot, whole. Running exchanges keep their reviewer; suspension and revocation reach them now."""
         before, self._compiled = self._compiled, compiled
         self.counts.snapshot = compiled.snapshot.version
+        self.counts.policies = {f"{p.version}|{p.name}": 1 for p in compiled.snapshot.policies}
         for exchange in list(self.running):
             if exchange.admitted is None:
                 continue
@@ -80,6 +86,17 @@ class Gateway:
             for panel in before.panels.values():
                 panel.close(kept)
 
+    def read_gauges(self) -> None:
+        """What isn't counted as it happens: once a second, and for a scrape."""
+        counts, journal = self.counts, self.journal
+        counts.running = len(self.running)
+        counts.held_characters = sum([e.relay.held for e in self.running if e.relay is not None])
+        counts.journal_backlog, counts.journal_lag = journal.backlog, journal.lag
+        counts.journal_failed = int(bool(journal.failed))
+        pools = self._compiled.pools if self._compiled else {}
+        states = {name: pool.state for name, pool in pools.items()}
+        counts.breakers = {f"{state}|{name}": int(state == now) for name, now in states.items() for state in STATES}
+
     def check_space(self) -> None:
         """Raises: DiskFull: new exchanges are refused while running ones finish."""
         if self.disk_free < self.config["disk.stop_bytes"]:
@@ -92,6 +109,8 @@ class Gateway:
     def rejected(self, exchange: Exchange, error: GuijuError) -> None:
         """A request that admission turned away: counted, and an entry; those without a known key once a minute."""
         self.counts.rejected[error.code] += 1
+        if exchange.trace is not None:
+            exchange.trace.rejected(error)
         grant = exchange.admitted.grant if exchange.admitted else None
         if grant is None and error.status in (401, 400, 404):
             self._unknown_rejections[error.code] = self._unknown_rejections.get(error.code, 0) + 1
@@ -135,7 +154,7 @@ class Gateway:
         )
         closed = entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action)
         await asyncio.gather(self.journal.append(opened), self.journal.append(closed))
-        self.counts.exchanges["moderations|served"] += 1
+        self.counts.exchanges["moderations|served|"] += 1
 
     def write_unknown_rejections(self) -> None:
         """Called once a minute."""

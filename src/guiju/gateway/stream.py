@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from guiju import clock
 from guiju.errors import Said, UpstreamUnavailable
 from guiju.gateway.alongside import Alongside
 from guiju.gateway.http import Call
@@ -82,10 +83,16 @@ class Relay:
         self.contents: dict[str, list[str]] = {}
         """What was delivered, by channel, before anything was restored in it: for the sealed record."""
         self.delivered = 0
+        self.seconds = 0.0
+        """Spent in `feed`: what review adds to the answer."""
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Upstream bytes -> what may leave now, and the final event if it has come. Raises: Stopped."""
-        return self._events(self.answer.feed(data))
+        since = clock.monotonic()
+        try:
+            return self._events(self.answer.feed(data))
+        finally:
+            self.seconds += clock.monotonic() - since
 
     def close(self) -> tuple[bytes, bytes]:
         """The upstream has ended. Raises: Stopped."""

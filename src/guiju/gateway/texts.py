@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from guiju import clock
 from guiju.gateway import restoring, slow
 from guiju.types import Direction, Segment, Verdict
 
@@ -32,14 +33,19 @@ async def aside(size: int, work: Callable[[], T]) -> T:
 async def review(exchange: Exchange, segments: Sequence[Segment], direction: Direction) -> list[Verdict]:
     """The verdict on each text, by the policy of the exchange's service. What of an input may be restored is kept in
     `exchange.kept`. Raises: ReviewUnavailable (slow.py)."""
+    since = clock.monotonic()
     random = restoring.drawn(exchange) if direction == "input" else b""
     if sum([len(s.text) for s in segments]) > LARGE:
         verdicts = await asyncio.to_thread(_judge, exchange, segments, direction, random)
     else:
         verdicts = _judge(exchange, segments, direction, random)
-    if exchange.panel is None:
-        return verdicts
-    return await slow.texts(exchange, exchange.panel, segments, verdicts, direction)
+    if exchange.panel is not None:
+        verdicts = await slow.texts(exchange, exchange.panel, segments, verdicts, direction)
+    seconds = clock.monotonic() - since
+    exchange.gateway.counts.reviewed(direction, seconds)
+    if exchange.trace is not None:
+        exchange.trace.reviewed(direction, seconds, [judged for v in verdicts for judged in v.judged])
+    return verdicts
 
 
 def _judge(exchange: Exchange, segments: Sequence[Segment], direction: Direction, random: bytes) -> list[Verdict]:

@@ -18,7 +18,7 @@ import httptools
 
 from guiju import clock
 from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
-from guiju.gateway.breaker import Breaker
+from guiju.gateway.breaker import Breaker, State
 from guiju.quoted import quoted
 
 _READ_AHEAD = 262_144
@@ -394,12 +394,17 @@ class Pool:
     @property
     def failing(self) -> bool:
         """Whether it is left alone because it keeps failing, and not at its own wish."""
-        return self.breaker.state(self.loop.time()) != "closed"
+        return self.state != "closed"
+
+    @property
+    def state(self) -> State:
+        """Its circuit breaker's."""
+        return self.breaker.state(self.loop.time())
 
     def stats(self) -> dict[str, object]:
         """How it fares, as the console shows it."""
         return {
-            "state": self.breaker.state(self.loop.time()),
+            "state": self.state,
             "wait_ms": round(self.wait() * 1000),
             "ok": self.ok,
             "failed": self.failed,

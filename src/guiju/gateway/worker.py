@@ -22,6 +22,7 @@ from guiju.gateway.reload import Reloader, control_pool
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
 from guiju.gateway.tls import tls_of
+from guiju.gateway.tracing import otlp_of
 from guiju.journal import claim
 from guiju.journal.disk import RealDisk
 from guiju.journal.keyring import Keyring
@@ -79,6 +80,7 @@ async def run(
     """
     tls = tls_of(config)
     entrance = entrance_of(config, tls)
+    otlp = otlp_of(config, f"{config['node']}/{worker}")
     keyring = Keyring.open(config)
     claim.claim(config.journal, config["node"], worker)
     journal = Journal(
@@ -91,6 +93,7 @@ async def run(
         segment_seconds=config["journal.segment_seconds"],
     )
     gateway = Gateway(config, keyring, plugins.taxonomy(), journal, f"{config['node']}/{worker}")
+    gateway.otlp = otlp
     control = control_pool(config, keyring)
     app = App(gateway, control)
     limits = Limits(
@@ -126,6 +129,8 @@ async def run(
     await gateway.allowance.close()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
+    if otlp is not None:
+        await asyncio.to_thread(otlp.close)
     _log.info("worker=%s ended", gateway.worker)
 
 

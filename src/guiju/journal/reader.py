@@ -7,6 +7,7 @@ yet.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,6 +101,19 @@ def segments(folder: Path) -> Iterator[Segment]:
         worker, node = path.parent.name, path.parent.parent.name
         if path.stem.isdigit() and worker.isdigit():
             yield Segment(node, int(worker), int(path.stem), path)
+
+
+def waiting(folder: Path, now_ms: int) -> float:
+    """Seconds since the last write to the oldest segment that a newer one has followed: for so long it has waited to be moved
+    into the ledger. 0 where there is none."""
+    found = list(segments(folder))
+    newest = {(s.node, s.worker): s.sequence for s in found}
+    written = []
+    for segment in found:
+        if segment.sequence < newest[segment.node, segment.worker]:
+            with suppress(FileNotFoundError):  # the drainer is quicker
+                written.append(segment.path.stat().st_mtime)
+    return max(0.0, now_ms / 1000 - min(written)) if written else 0.0
 
 
 def read(path: Path, chain_key: bytes) -> Read:

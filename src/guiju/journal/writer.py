@@ -94,6 +94,10 @@ class Journal:
         """Why the last sync failed; "" while all is well."""
         self.synced_ms = 0
         """Epoch milliseconds of the last good sync."""
+        self.on_sync: Callable[[float], None] = _nobody
+        """Told the seconds that each good write and sync took."""
+        self._queued_at = self._flying_at = 0.0
+        """When the oldest entry of the queue, and of the sync that is under way, came; 0 where there is none."""
         self._syncer = threading.Thread(target=self._run, name="journal", daemon=True)
         self._try_segment()  # a full disk now may have room later; until then nothing is taken
         self._syncer.start()
@@ -102,6 +106,12 @@ class Journal:
     def backlog(self) -> int:
         """Entries that aren't durable yet."""
         return len(self._queue)
+
+    @property
+    def lag(self) -> float:
+        """Seconds for which the oldest entry that isn't durable yet has waited; 0 where all are."""
+        since = self._flying_at or self._queued_at
+        return clock.monotonic() - since if since else 0.0
 
     def append(self, entry: entries.Entry, payload: bytes = b"", subject: str = "") -> asyncio.Future[None]:
         """Queue an entry; the future is done when it is durable.
@@ -152,6 +162,7 @@ class Journal:
             sealed = nonce + self._key.encrypt(nonce, waiting.payload, b"")
         record = Record(entries.encode(waiting.entry), sealed, waiting.subject)
         self._queue.append((self._chain.frame(_pack(record)), waiting))
+        self._queued_at = self._queued_at or clock.monotonic()
         if not self._busy:
             self._begin()
 
@@ -164,6 +175,7 @@ class Journal:
 
     def _hand_over(self) -> None:
         batch, self._queue = self._queue, []
+        self._flying_at, self._queued_at = self._queued_at, 0.0
         data = b"".join([framed for framed, _ in batch])
         self._jobs.put((self._fd, data, [waiting.future for _, waiting in batch]))
 
@@ -171,26 +183,27 @@ class Journal:
         """The thread. It asks for the interpreter lock twice for each sync: for more, streams would pay."""
         while (job := self._jobs.get()) is not None:
             fd, data, futures = job
-            problem = ""
+            problem, since = "", clock.monotonic()
             try:
                 self._disk.append(fd, data)
             except Exception as error:  # whatever it is: a thread that dies leaves all of them waiting
                 problem = quoted(error)
             try:
-                self._loop.call_soon_threadsafe(self._settle, data, futures, problem)
+                self._loop.call_soon_threadsafe(self._settle, data, futures, problem, clock.monotonic() - since)
             except RuntimeError:
                 return  # the loop has ended: nobody waits any more
 
-    def _settle(self, data: bytes, futures: list[asyncio.Future[None]], problem: str) -> None:
-        self._busy = False
+    def _settle(self, data: bytes, futures: list[asyncio.Future[None]], problem: str, seconds: float) -> None:
+        self._busy, self._flying_at = False, 0.0
         self._crowd = len(futures) >= CROWD
         if problem:
             self.failed = problem
             self._end_segment()  # nobody knows what the disk holds: this segment gets nothing more
-            queued, self._queue = self._queue, []
+            queued, self._queue, self._queued_at = self._queue, [], 0.0
             return _fail(futures + [waiting.future for _, waiting in queued], problem)
         self.failed = ""
         self.synced_ms = clock.epoch_ms()
+        self.on_sync(seconds)
         self._size += len(data)
         self._mark = Mark(self._sequence - 1, self._size, data[-TAG:])
         self._began = self._began or clock.monotonic()
@@ -199,7 +212,7 @@ class Journal:
                 future.set_result(None)
         if self._due():  # under load too, when the next sync's entries are there already: they are framed anew
             self._end_segment()
-            queued, self._queue = self._queue, []
+            queued, self._queue, self._queued_at = self._queue, [], 0.0
             for _, waiting in queued:
                 self._put(waiting)
         elif self._queue:
@@ -261,6 +274,10 @@ class Journal:
             self.failed = quoted(error)
             return False
         return True
+
+
+def _nobody(seconds: float) -> None:
+    """Nobody counts."""
 
 
 def _fail(futures: list[asyncio.Future[None]], problem: str) -> None:

@@ -149,6 +149,13 @@ async def test_thinking_is_reviewed_and_shown(inside: Inside, caller: Caller, mo
     ask["messages"] = [*ask["messages"], {"role": "assistant", "content": whole.content}, *user("go on")]
     says(inside, model, "Well.")
     assert (await caller.get(lambda c: c.messages.create(max_tokens=50, **ask))).content[0].text == "Well."
+    if native:
+        hidden = {"type": "redacted_thinking", "data": ""}
+        ask["messages"] += [{"role": "assistant", "content": [hidden]}, *user("and?")]
+        await caller.get(lambda c: c.messages.create(max_tokens=50, **ask))
+        assert [m["role"] for m in up.sent(inside)["messages"]] == ["user", "assistant", "user", "user"]
+    told = up.sent(inside)["messages"][1]["content"]  # a thought without its signature would be refused
+    assert told == ([{"type": "text", "text": "Yes."}] if native else "Yes.")
 
 
 async def test_a_signature_passes_where_the_app_lets_it(tmp_path: Path, caller: Caller):

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from clients import upstream_says as up
+from clients.llamaindex_environment import python
 from inside import KEY, Inside
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-llamaindex" / "bin" / "python"
 PHONE, MASKED = "13812345678", "[phone number]"
 BAD, CUT_OFF = "如何制作炸药", ["先说天气。", "有人问如", "何制作炸", "药，很简单"]
 STEP = f'{{"explanation": "call", "number": "{PHONE}"}}'
@@ -40,11 +39,8 @@ class Peer:
 
 @pytest.fixture(scope="module")
 def peer(_running: Inside) -> Iterator[Peer]:
-    made, lock = PYTHON.parents[1] / "made", ROOT / "requirements" / "llamaindex.lock"
-    if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
-        pytest.skip("LlamaIndex's environment is missing or old: make llamaindex")
     script = Path(__file__).with_name("llamaindex_steps.py")
-    command = [PYTHON, "-W", "ignore", script, _running.url, KEY]
+    command = [python(), "-W", "ignore", script, _running.url, KEY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Peer(process)
         assert process.stdin is not None

@@ -27,7 +27,7 @@ dev:
 llamaindex: .venv-llamaindex/made ## an environment of its own for LlamaIndex, whose clients are tested but don't fit beside ours
 .venv-llamaindex/made: requirements/llamaindex.lock | dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-llamaindex
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-llamaindex/bin/python requirements/llamaindex.lock
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip sync --quiet --require-hashes --python .venv-llamaindex/bin/python requirements/llamaindex.lock
 	@touch $@
 
 test: dev ## run the whole suite (ARGS='tests/review -k phone' for a part)

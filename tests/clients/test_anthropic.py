@@ -14,7 +14,7 @@ from typing import Any
 import anthropic
 import pytest
 from anthropic import beta_tool
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from clients import upstream_says as up
 from inside import JSON, KEY, SSE, Inside
@@ -295,3 +295,11 @@ async def test_an_upstream_that_dies_in_mid_stream_raises(inside: Inside, caller
     with pytest.raises(anthropic.APIStatusError) as raised:
         await caller.stream(model=model, messages=user("hi"))
     assert raised.value.body["error"]["code"] == "upstream_unavailable"
+
+
+async def test_a_refusal_is_never_parsed(inside: Inside, caller: Caller, model: str):
+    """There is no place for a refusal beside the text: as with Anthropic itself, the reason has to be asked first."""
+    with pytest.raises(ValidationError):
+        await caller.get(lambda c: c.messages.parse(model=model, max_tokens=9, messages=user(BAD), output_format=Step))
+    message = await caller.get(lambda c: c.messages.create(model=model, max_tokens=9, messages=user(BAD)))
+    assert message.stop_reason == "refusal"

@@ -227,3 +227,16 @@ async def test_ollamas_embeddings_are_no_door_and_say_so(inside: Inside):
     with pytest.raises(ollama.ResponseError) as raised:
         OllamaEmbeddings(model="openai", base_url=inside.url, client_kwargs=headers).embed_query("hi")
     assert raised.value.status_code == 404
+
+
+async def test_an_image_travels(inside: Inside, made: Callable[..., Any], asynchronous: bool):
+    image = {
+        "type": "image",
+        "base64": "iVBORw0KGgo=",
+        "mime_type": "image/png",
+    }  # LangChain's own way, for every vendor
+    said = [HumanMessage([{"type": "text", "text": "look"}, image])]
+    inside.says = up.streamed("seen") if made is ollama_chat else up.whole("seen")
+    assert (await invoke(made(inside), said, asynchronous)).text == "seen"
+    text, sent = up.sent(inside)["messages"][0]["content"]
+    assert (text["text"].strip(), sent["image_url"]["url"]) == ("look", "data:image/png;base64,iVBORw0KGgo=")

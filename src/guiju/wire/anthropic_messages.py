@@ -146,12 +146,10 @@ def _signed(messages: list[Json]) -> list[Json]:
 
 
 def _unsigned(block: Any) -> bool:
-    seal = (
-        {"thinking": "signature", "redacted_thinking": "data"}.get(block.get("type"))
-        if isinstance(block, dict)
-        else None
+    kind = block.get("type") if isinstance(block, dict) else None
+    return (kind == "thinking" and not block.get("signature")) or (
+        kind == "redacted_thinking" and not block.get("data")
     )
-    return seal is not None and not block.get(seal)
 
 
 class AnthropicMessages:

@@ -199,6 +199,22 @@ class TestResponses:
         assert json.loads(answer.output_text) == {"explanation": "call", "number": MASKED}
         assert up.sent(inside)["response_format"]["json_schema"]["schema"] == {"type": "object"}
 
+    async def test_thoughts_are_items_and_come_back(self, inside: Inside, caller: Caller):
+        ask: dict[str, Any] = {"model": "openai", "input": user("hi"), "reasoning": {"effort": "low"}}
+        inside.says = up.whole("Yes.", reasoning_content=f"perhaps {PHONE}")
+        whole = await caller.get(lambda c: c.responses.create(**ask))
+        inside.says = up.streamed("Yes.", thought=f"perhaps {PHONE}")
+        got, streamed = await caller.helper(lambda c: c.responses.stream(**ask), "get_final_response")
+        assert "".join(e.delta for e in got if e.type == "response.reasoning_text.delta") == f"perhaps {MASKED}"
+        for answer in (whole, streamed):
+            assert [item.type for item in answer.output] == ["reasoning", "message"]
+            assert answer.output[0].content[0].text == f"perhaps {MASKED}"
+        assert up.sent(inside)["reasoning_effort"] == "low"
+        inside.says = up.whole("Well.")
+        ask["input"] += [*streamed.output, *user("go on")]
+        assert (await caller.get(lambda c: c.responses.create(**ask))).output_text == "Well."
+        assert [m["content"] for m in up.sent(inside)["messages"]] == ["hi", "Yes.", "go on"]
+
     async def test_a_previous_answer_that_nobody_keeps_is_refused_by_name(self, inside: Inside, caller: Caller):
         with pytest.raises(openai.BadRequestError, match="previous_response_id") as refused:
             await caller.get(lambda c: c.responses.create(model="openai", input="hi", previous_response_id="resp_1"))

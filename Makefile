@@ -24,6 +24,12 @@ dev:
 	@command -v $(PYTHON) >/dev/null || { $(NO_PYTHON); exit 3; }
 	@$(PYTHON) scripts/bootstrap.py dev
 
+llamaindex: .venv-llamaindex/made ## an environment of its own for LlamaIndex, whose clients are tested but don't fit beside ours
+.venv-llamaindex/made: requirements/llamaindex.lock | dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-llamaindex
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" $(BIN)/uv pip sync --quiet --require-hashes --python .venv-llamaindex/bin/python requirements/llamaindex.lock
+	@touch $@
+
 test: dev ## run the whole suite (ARGS='tests/review -k phone' for a part)
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -62,5 +68,5 @@ messages: dev ## collect and compile translations (needs gettext)
 lock: dev ## resolve requirements/*.lock anew (UPGRADE=1 for newer versions)
 	scripts/lock.sh
 
-clean: ## remove .venv and caches; var/ with its data stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove environments and caches; var/ with its data stays
+	rm -rf .venv .venv-llamaindex .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

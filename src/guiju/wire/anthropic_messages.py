@@ -124,7 +124,32 @@ def body_of(ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -
     for path, text in masked.items():
         put(body, path, text)
     body["model"] = model
-    return body if dialect == "anthropic" else translate.request(body)
+    if dialect != "anthropic":
+        return translate.request(body)
+    body["messages"] = _signed(body["messages"])
+    return body
+
+
+def _signed(messages: list[Json]) -> list[Json]:
+    """Without thoughts that have no signature: it was withheld from the client, or their author gives none. An Anthropic
+    server refuses all of the request for one of them."""
+    out: list[Json] = []
+    for message in messages:
+        blocks = message.get("content")
+        if isinstance(blocks, list) and any(_unsigned(block) for block in blocks):
+            kept = [block for block in blocks if not _unsigned(block)]
+            if not kept:
+                continue
+            message = {**message, "content": kept}
+        out.append(message)
+    return out
+
+
+def _unsigned(block: Any) -> bool:
+    kind = block.get("type") if isinstance(block, dict) else None
+    return (kind == "thinking" and not block.get("signature")) or (
+        kind == "redacted_thinking" and not block.get("data")
+    )
 
 
 class AnthropicMessages:

@@ -202,7 +202,9 @@ class OpenAiChat:
             stream = ChatStream(ask, label=label, allow_opaque=False)
             stream.head = {**head, "object": "chat.completion.chunk"}
             return stream.stop(finish=finish, replacement=text, details=label)
-        message = {"role": "assistant", "content": text, "refusal": None}
+        # Not in the content where that is read as JSON: see OpenAI's guide to structured outputs, "refusals".
+        content, refusal = (None, text) if ask.json_mode else (text, None)
+        message = {"role": "assistant", "content": content, "refusal": refusal}
         choices = [
             {"index": i, "message": message, "logprobs": None, "finish_reason": finish} for i in range(ask.choices)
         ]

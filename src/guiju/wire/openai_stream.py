@@ -473,7 +473,7 @@ class ChatStream:
         for index in open_choices:
             self._finished.add(index)
             if replacement:
-                delta = {"role": "assistant", "content": replacement}
+                delta = {"role": "assistant", "refusal" if self._ask.json_mode else "content": replacement}
                 choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
                 out += self._event(self._chunk([choice]), label=True)
             choice = {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish}

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -359,38 +360,67 @@ def hasty(tmp_path: Path) -> Iterator[Inside]:
         yield running
 
 
-def closed_by_then(sock: socket.socket, hasty: Inside) -> bool:
-    time.sleep(0.4)
-    hasty.sweep()
-    sock.settimeout(1)
-    try:
-        return sock.recv(100) == b""
-    except ConnectionResetError:
-        return True
-    except TimeoutError:
-        return False
+def told_before_the_end(sock: socket.socket, hasty: Inside) -> bytes:
+    """What the server says before it closes the connection, which it does once it has swept often enough."""
+    sock.settimeout(0.1)
+    told, deadline = b"", time.monotonic() + 10
+    while time.monotonic() < deadline:
+        hasty.sweep()
+        try:
+            piece = sock.recv(65536)
+        except TimeoutError:
+            continue
+        except ConnectionResetError:
+            return told
+        if not piece:
+            return told
+        told += piece
+    raise AssertionError(f"it is still open: {told!r}")
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"])
-def test_who_keeps_a_connection_and_says_nothing_loses_it(hasty: Inside, sent: bytes):
+def test_who_keeps_a_connection_and_says_nothing_loses_it(hasty: Inside):
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        assert told_before_the_end(sock, hasty) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n",
+        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+    ],
+)
+def test_a_request_that_does_not_come_is_told_so_in_the_doors_shape(hasty: Inside, sent: bytes):
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
         sock.sendall(sent)
-        assert closed_by_then(sock, hasty)
+        told = told_before_the_end(sock, hasty)
+        assert status_of(told) == 408
+        assert json.loads(body_of(told))["type"] == "error"
 
 
-def test_a_head_that_trickles_loses_it_too(hasty: Inside):
+def test_a_refused_body_that_does_not_come_is_refused_once(hasty: Inside):
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
-        sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\nx-slow: ")
-        for _ in range(4):
-            time.sleep(0.1)
-            sock.sendall(b"a")
-        assert closed_by_then(sock, hasty)
+        sock.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 99000000\r\n\r\n{")
+        assert told_before_the_end(sock, hasty).count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("head", [b"x-slow: ", b"content-length: 1000000\r\n\r\n"])
+def test_a_request_that_trickles_for_ever_is_cut_off(hasty: Inside, head: bytes):
+    """Also in its body: a byte now and then, always in time, would hold the connection for months."""
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\n" + head)
+        with suppress(ConnectionError):
+            for _ in range(100):
+                time.sleep(0.05)
+                hasty.sweep()
+                sock.sendall(b"a")
+            raise AssertionError("it is still open")
 
 
 def test_a_body_may_take_its_time_as_long_as_it_comes(hasty: Inside):
     hasty.says = [whole("好")]
     message = request(
-        CHAT, json.dumps({"model": "openai", "messages": [{"role": "user", "content": "你好" * 50}]}).encode()
+        CHAT, json.dumps({"model": "openai", "messages": [{"role": "user", "content": "你好" * 500}]}).encode()
     )
     head = message.index(b"\r\n\r\n") + 4
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httptools
 
-from guiju.errors import BadRequest, BodyTooLarge, GuijuError, HeadTooLarge, Said
+from guiju.errors import BadRequest, BodyEncoded, BodyTooLarge, GuijuError, HeadTooLarge, RequestTooSlow, Said
 from guiju.gateway.entrance import Entrance
 from guiju.gateway.listening import BACKLOG, listening, port_of
 from guiju.gateway.tasks import spawn
@@ -28,6 +28,9 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ORIGIN = re.compile(rb"^https?://[^/?]*(?=/)", re.IGNORECASE)
 """Of a target in absolute form, which servers must take too (RFC 9112, 3.2.2)."""
+_SLOWEST = 500
+"""Bytes a second that a body must come with on average, once `arrival` is over: one that comes a byte now and then would
+hold its connection for months."""
 _LINGER = 5.0
 """Seconds in which a refused body is still taken in and dropped: a client that is cut off while it sends never reads why."""
 
@@ -195,8 +198,17 @@ class Connection(asyncio.Protocol):
             self._untaken, self._taken = untaken, now
         if now - self._taken > limits.idle and self._transport is not None:
             self._transport.abort()
-        elif self.idle and now - self._since > (limits.arrival if self._coming else limits.idle):
-            self.close()
+        elif self.idle:
+            waited, call = now - self._since, self._call
+            slow = call is not None and now - call.started > limits.arrival + self._size / _SLOWEST
+            if not self._coming:
+                if waited > limits.idle:
+                    self.close()
+            elif slow or waited > limits.arrival:
+                if self._over or (call is not None and call.error is not None):  # it has been told what is wrong
+                    self.close()
+                else:
+                    self._refuse(RequestTooSlow())
 
     # --- asyncio ----------------------------------------------------------------------------------
 
@@ -276,8 +288,10 @@ class Connection(asyncio.Protocol):
         call.http11 = self._parser.get_http_version() != "1.0"
         call.started = self._loop.time()
         self._call = call
-        if int(headers.get("content-length", "0")) > self._server.limits.body:
-            self._too_large(call)
+        if (coding := headers.get("content-encoding", "identity").strip()).lower() not in ("identity", ""):
+            self._early(call, BodyEncoded(coding=coding[:40]))
+        elif int(headers.get("content-length", "0")) > self._server.limits.body:
+            self._early(call, BodyTooLarge(limit=self._server.limits.body))
         elif headers.get("expect", "").lower() == "100-continue":
             self._expected = True
             if self.idle:
@@ -300,12 +314,11 @@ class Connection(asyncio.Protocol):
         elif self._size <= limit:
             self._pieces.append(body)
         elif call is not None and call.error is None:
-            self._too_large(call)
+            self._early(call, BodyTooLarge(limit=limit))
 
-    def _too_large(self, call: Call) -> None:
+    def _early(self, call: Call, error: GuijuError) -> None:
         """Answered before its body has come: who waits for a `100 Continue` would wait for ever."""
-        call.error = BodyTooLarge(limit=self._server.limits.body)
-        call.keep_alive = False
+        call.error, call.keep_alive = error, False
         self._pieces = []
         self._take(call)
 

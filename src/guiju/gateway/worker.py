@@ -124,6 +124,7 @@ async def run(
     for job in jobs:
         job.cancel()
     await gateway.allowance.close()
+    gateway.write_counted_rejections()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
     _log.info("worker=%s ended", gateway.worker)
@@ -163,8 +164,8 @@ async def _tell(journal: Journal, note: entries.Note) -> None:
 
 
 async def _watch(gateway: Gateway, app: App, server: Server) -> None:
-    """Once a second: late upstreams, clients and control, free disk, counts on disk; once a minute: rejections without a
-    key."""
+    """Once a second: late upstreams, clients and control, free disk, counts on disk; once a minute: rejections
+    without an entry of their own."""
     disk, seconds, low = RealDisk(), 0, False
     while True:
         compiled = gateway._compiled
@@ -190,5 +191,5 @@ async def _watch(gateway: Gateway, app: App, server: Server) -> None:
         gateway.journal.turn_over()
         seconds += 1
         if seconds % 60 == 0:
-            gateway.write_unknown_rejections()
+            gateway.write_counted_rejections()
         await asyncio.sleep(1.0)

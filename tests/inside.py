@@ -114,10 +114,10 @@ class Inside:
         reviewer.detectors += tuple(self.detectors)
         upstreams: tuple[Upstream, ...] = ()
         for name, more in MODELS.items():
-            fields = more | self._fields
+            fields = {"url": url} | more | self._fields
             if "secret" in fields:
                 fields["secret"] = keyring.seal_secret(fields["secret"], f"upstream:{name}")
-            upstreams += (Upstream(name=name, url=url, **fields),)
+            upstreams += (Upstream(name=name, **fields),)
         routes = tuple(
             ModelRoute(name=n, upstream=n, model=n, input_price=self._prices[0], output_price=self._prices[1])
             for n in MODELS
@@ -207,6 +207,8 @@ class Inside:
         """What the worker does once a second."""
         self.call(self.server.sweep)
         self.call(self.app.sweep)
+        for pool in self.gateway.current().pools.values():
+            self.call(pool.sweep)
 
     # --- a client --------------------------------------------------------------------------------
 

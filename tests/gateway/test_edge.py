@@ -274,6 +274,35 @@ def test_a_head_that_is_too_large_is_said_so(inside: Inside):
     assert b"head_too_large" in answer
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nx",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: ",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1;",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n0\r\na: ",
+    ],
+)
+def test_a_line_without_end_is_not_kept(inside: Inside, begun: bytes):
+    """The parser tells of a line once it is whole: until then nothing else counts how long it has become."""
+    with socket.create_connection(("127.0.0.1", inside.port)) as sock:
+        sent = 0
+        with suppress(ConnectionError):
+            sock.sendall(begun)
+            while sent < 50_000_000:
+                sock.sendall(b"x" * 65_536)
+                sent += 65_536
+        assert sent < 50_000_000
+        assert status_of(receive(sock)) in (400, 431)
+
+
+def test_what_breaks_behind_a_refused_body_is_not_answered_again(inside: Inside):
+    begun = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    answer = inside.send(begun + b"7530\r\n" + b"x" * 30_000 + b"\r\nzz\r\n")
+    assert (status_of(answer), answer.count(b"HTTP/1.1 ")) == (413, 1)
+
+
 def test_an_offer_of_another_protocol_is_passed_over_and_its_body_read(inside: Inside):
     inside.says = [whole("好的")]
     body = json.dumps({"model": "openai", "messages": [{"role": "user", "content": "hi"}]}).encode()

@@ -31,6 +31,8 @@ _ORIGIN = re.compile(rb"^https?://[^/?]*(?=/)", re.IGNORECASE)
 _SLOWEST = 500
 """Bytes a second that a body must come with on average, once `arrival` is over: one that comes a byte now and then would
 hold its connection for months."""
+_READ = 262_144
+"""Bytes that the loop reads at once, at most: some of them may be of the request before."""
 _LINGER = 5.0
 """Seconds in which a refused body is still taken in and dropped: a client that is cut off while it sends never reads why."""
 
@@ -166,7 +168,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._size = self._barren = 0
+        """Of the body so far; bytes that came since its last: the parser keeps a line of the head until it is whole."""
         self._call: Call | None = None
         self._over = False
         """Nothing that comes is read any more as a request."""
@@ -205,10 +208,7 @@ class Connection(asyncio.Protocol):
                 if waited > limits.idle:
                     self.close()
             elif slow or waited > limits.arrival:
-                if self._over or (call is not None and call.error is not None):  # it has been told what is wrong
-                    self.close()
-                else:
-                    self._refuse(RequestTooSlow())
+                self._refuse(RequestTooSlow())
 
     # --- asyncio ----------------------------------------------------------------------------------
 
@@ -243,8 +243,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
+        size = self._size
         try:
             self._parser.feed_data(data)
+            if self._coming and self._size == size:
+                self._barren += len(data)
+                if self._barren > self._server.limits.head + _READ:
+                    self._refuse(HeadTooLarge(limit=self._server.limits.head))
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
         except httptools.HttpParserError as problem:
@@ -268,6 +273,7 @@ class Connection(asyncio.Protocol):
         self._coming, self._since = True, self._loop.time()
         self._target, self._headers, self._head_size = b"", {}, 0
         self._pieces, self._size, self._call, self._expected = [], 0, None, False
+        self._barren = 0
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -306,6 +312,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._since, self._expected = self._loop.time(), False
         self._size += len(body)
+        self._barren = 0
         limit, call = self._server.limits.body, self._call
         if self._size > 4 * limit:
             self._over, self._call = True, None
@@ -358,8 +365,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: GuijuError) -> None:
         """What came can't be read: said in its turn, after the answers that are owed, and the connection ends with it."""
+        told = self._over or (self._call is not None and self._call.error is not None)
         self._over, self._call = True, None
-        if self.lost:
+        if told and self.idle:
+            self.close()
+        if told or self.lost:
             return
         call = Call(self, "", self._target, self._headers)  # as far as it came: it tells in which shape to answer
         call.error, call.keep_alive = error, False

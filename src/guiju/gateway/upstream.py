@@ -24,6 +24,9 @@ from guiju.quoted import quoted
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
 
+_BARREN = 262_144
+"""Bytes that may come of an answer without any of its body: an endless head, trailer or chunk header is held by the parser."""
+
 _KEPT = 256
 """Connections to one upstream that wait for the next request."""
 
@@ -64,6 +67,8 @@ class Reply(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         self.head_fields: list[tuple[str, str]] = []
         """Every field in order: `set-cookie` may come more than once."""
+        self._barren = 0
+        """Bytes that came since the last of the body."""
         self._complete = False
         self._head = self._stays = False
         self._any = False
@@ -94,12 +99,21 @@ class Reply(asyncio.Protocol):
             self.close()
             return
         self._any = True
-        self.deadline = self._pool.loop.time() + self._pool.idle_timeout
+        had = self._waiting_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as problem:
             said = Said("its answer is malformed: {problem}", "其回答格式有误：{problem}", problem=problem)
             self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
+        if self._head:  # a head that trickles has no more time than one that doesn't come
+            self.deadline = self._pool.loop.time() + self._pool.idle_timeout
+        if self._waiting_bytes != had:
+            self._barren = 0
+        elif not self._complete:
+            self._barren += len(data)
+            if self._barren > _BARREN:
+                said = Said("its answer has a head without end", "其回答的头部没有尽头")
+                self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
         if self._taker is not None and self._chunks:
             self._hand_on()
         else:
@@ -119,6 +133,9 @@ class Reply(asyncio.Protocol):
             return
         self.status = self._parser.get_status_code()
         self._head = self.status >= 200
+        if not self._head:  # an interim answer: what it says isn't said of the answer that follows (RFC 9110, 15.2)
+            self.headers, self.head_fields = {}, []
+            return
         self._stays = self._parser.should_keep_alive()  # asked now: after the last byte the parser has forgotten
 
     def on_body(self, body: bytes) -> None:

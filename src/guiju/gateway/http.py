@@ -226,6 +226,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
         self._waiting.clear()
+        self._pieces = []  # the parser and this know each other: what is left waits for the collector of cycles
         self._server.connections.discard(self)
         if self.full is not None and not self.full.done():
             self.full.set_result(None)
@@ -318,9 +319,11 @@ class Connection(asyncio.Protocol):
             self._over, self._call = True, None
             if self.idle:
                 self.close()
+        elif call is None or call.error is not None:  # taken in and dropped
+            return
         elif self._size <= limit:
             self._pieces.append(body)
-        elif call is not None and call.error is None:
+        else:
             self._early(call, BodyTooLarge(limit=limit))
 
     def _early(self, call: Call, error: GuijuError) -> None:

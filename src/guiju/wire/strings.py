@@ -123,16 +123,20 @@ def decode(data: bytes) -> Any:
 
 def crowded(data: bytes) -> bool:
     """Whether JSON source holds more than MOST_VALUES values; told without reading it, which is what would take long."""
-    if (
-        len(data) < 2 * MOST_VALUES or _values(data) < MOST_VALUES
-    ):  # as if nothing stood in strings: nearly all end here
+    if len(data) < 2 * MOST_VALUES or _values(data, 0, len(data)) < MOST_VALUES:  # what stands in strings counted too
         return False
-    return _values(_STRING.sub(b"", data)) > MOST_VALUES
+    values = strings = at = 0
+    for found in _STRING.finditer(data):
+        values += _values(data, at, found.start())
+        at, strings = found.end(), strings + 1
+        if max(values, strings / 2) > MOST_VALUES:  # a key and a value may be two strings
+            return True
+    return values + _values(data, at, len(data)) > MOST_VALUES
 
 
-def _values(data: bytes) -> int:
+def _values(data: bytes, start: int, end: int) -> int:
     """At most so many values: each but the first stands behind one of these."""
-    return data.count(b",") + data.count(b"[") + data.count(b"{")
+    return data.count(b",", start, end) + data.count(b"[", start, end) + data.count(b"{", start, end)
 
 
 def decode_string(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -14,7 +15,9 @@ import pytest
 
 from guiju.errors import KeyRevoked
 from guiju.gateway import stream
-from guiju.gateway.http import Limits
+from guiju.gateway.exchange import Exchange
+from guiju.gateway.http import Call, Connection, Limits
+from guiju.gateway.upstream import Reply
 from guiju.review.holdback import Holdback
 from guiju.review.sentence import SentenceDetector
 from inside import CUT, JSON, KEY, SSE, Inside, body_of, receive, request, status_of
@@ -561,3 +564,27 @@ def test_control_is_told_the_client_that_a_trusted_proxy_names(tmp_path: Path, f
         head = running.asked[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
         fields = [tuple(line.split(": ", 1)) for line in head if line.lower().startswith("x-forwarded-")]
         assert (len(fields), dict(fields)) == (len(told), told)
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nothing_of_a_stream_waits_for_the_collector_of_cycles(tmp_path: Path, leaves: bool):
+    """It comes rarely (cli/gateway.py: COLLECT), and all that was served would wait for it."""
+    with Inside(tmp_path) as running:
+        body = json.dumps({"model": "openai", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        running.says = [SSE, *[chunk({"content": "well. "}), 0.02] * (100 if leaves else 3), chunk({}, "stop"), DONE]
+        kinds = (Exchange, Call, Connection, Reply, stream.Relay)
+        gc.collect()
+        known = {id(o): o for o in gc.get_objects() if isinstance(o, kinds)}  # of gateways beside this one
+        gc.disable()
+        try:
+            running.send(request(CHAT, body), until=b"data: " if leaves else b"")
+            assert running.closed().outcome == ("client_left" if leaves else "served")
+            deadline = time.monotonic() + 5
+            while left := [o for o in gc.get_objects() if isinstance(o, kinds) and id(o) not in known]:
+                assert time.monotonic() < deadline, left
+                time.sleep(0.05)
+        finally:
+            gc.enable()

@@ -186,7 +186,7 @@ def test_bad_input_is_answered_clearly_and_leaves_nothing(guiju: Whole):
     command = [sys.executable, "-m", "guiju.cli.main", "explain", ids[1], "--json"]
     told = subprocess.run(command, env=guiju.environment, capture_output=True, text=True, check=True)
     (entry,) = json.loads(told.stdout)["entries"]
-    assert (entry["type"], entry["code"], entry["app"]) == ("exchange.rejected", "body_too_large", "demo")
+    assert (entry["kind"], entry["code"], entry["app"]) == ("exchange.rejected", "body_too_large", "demo")
 
 
 def test_who_takes_nothing_of_an_endless_stream_stops_the_upstream(guiju: Whole, flood: Flood):

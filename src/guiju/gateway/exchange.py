@@ -301,6 +301,7 @@ class Exchange:
     async def _record_leaving(self) -> None:
         if self.state in (OPENED, SERVING):
             await self.close("client_left", **self._served())
+        self._served = dict
 
     # --- 5 forward: forward.py ----------------------------------------------------------------------
 
@@ -390,6 +391,7 @@ class Exchange:
             told["action"] = stopped.action
         slow.after(self, told["contents"])
         await self.close(outcome, code=code, finish=answer.finish, **told)
+        self._served = dict  # it knows this exchange: all that was served would wait for the collector of cycles
         call.write(ending)
         call.end()
 

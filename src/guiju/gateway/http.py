@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: dict[str, str] = {}
         self._head_size = 0
@@ -226,12 +226,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
         self._waiting.clear()
-        self._pieces = []  # the parser and this know each other: what is left waits for the collector of cycles
+        self._pieces = []
         self._server.connections.discard(self)
         if self.full is not None and not self.full.done():
             self.full.set_result(None)
         if self._task is not None:
             self._task.cancel()
+        # What knows this connection is let go: else all of it would wait for the collector of cycles, which comes rarely.
+        self._parser = self._transport = self._task = None
 
     def pause_writing(self) -> None:
         self.full = self._loop.create_future()

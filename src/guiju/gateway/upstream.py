@@ -12,6 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
@@ -59,7 +60,7 @@ class Reply(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._paused = False
@@ -93,6 +94,7 @@ class Reply(asyncio.Protocol):
                 self._error = UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         self._pool.forget(self)
         self._wake()
+        self._parser = self._transport = None  # they know this reply: see Connection.connection_lost
 
     def data_received(self, data: bytes) -> None:
         if self._complete:  # more than was asked for: whatever it is, the next exchange must not get it

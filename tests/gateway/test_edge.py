@@ -583,7 +583,7 @@ def test_nothing_of_a_stream_waits_for_the_collector_of_cycles(tmp_path: Path, l
             running.send(request(CHAT, body), until=b"data: " if leaves else b"")
             assert running.closed().outcome == ("client_left" if leaves else "served")
             deadline = time.monotonic() + 5
-            while left := [o for o in gc.get_objects() if isinstance(o, kinds) and id(o) not in known]:
+            while left := [repr(o) for o in gc.get_objects() if isinstance(o, kinds) and id(o) not in known]:
                 assert time.monotonic() < deadline, left
                 time.sleep(0.05)
         finally:

@@ -20,7 +20,7 @@ from typing import Any
 from guiju import config, plugins
 from guiju.gateway.app import App
 from guiju.gateway.compiled import Compiled, pool_of
-from guiju.gateway.http import Limits, Server
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.state import Gateway
 from guiju.gateway.worker import day_key
 from guiju.journal.keyring import Keyring

@@ -16,7 +16,8 @@ import pytest
 from guiju.errors import KeyRevoked
 from guiju.gateway import stream
 from guiju.gateway.exchange import Exchange
-from guiju.gateway.http import Call, Connection, Limits
+from guiju.gateway.http import Call, Connection
+from guiju.gateway.server import Limits
 from guiju.gateway.upstream import Reply
 from guiju.review.holdback import Holdback
 from guiju.review.sentence import SentenceDetector

@@ -16,9 +16,9 @@ from guiju.config import Config
 from guiju.errors import JournalUnavailable, NotReady
 from guiju.gateway.app import App
 from guiju.gateway.entrance import entrance_of
-from guiju.gateway.http import Limits, Server
 from guiju.gateway.listening import listening, port_of
 from guiju.gateway.reload import Reloader, control_pool
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
 from guiju.gateway.tls import tls_of

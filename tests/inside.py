@@ -20,7 +20,7 @@ from typing import Any
 from guiju import config, plugins
 from guiju.gateway.app import App
 from guiju.gateway.compiled import Compiled, pool_of
-from guiju.gateway.http import Limits, Server
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.state import Gateway
 from guiju.gateway.worker import day_key
 from guiju.journal.keyring import Keyring
@@ -32,7 +32,7 @@ from guiju.review.policy_file import parse_policy
 from guiju.snapshot import App as SnapshotApp
 from guiju.snapshot import Key, ModelRoute, PolicyRef, Service, Snapshot, Upstream
 
-KEY = "gj-inside-the-test"
+KEY, EXPIRED, REVOKED = "gj-inside-the-test", "gj-expired", "gj-revoked"
 CUT = "cut"
 """The upstream resets its connection here."""
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
@@ -114,10 +114,10 @@ class Inside:
         reviewer.detectors += tuple(self.detectors)
         upstreams: tuple[Upstream, ...] = ()
         for name, more in MODELS.items():
-            fields = more | self._fields
+            fields = {"url": url} | more | self._fields
             if "secret" in fields:
                 fields["secret"] = keyring.seal_secret(fields["secret"], f"upstream:{name}")
-            upstreams += (Upstream(name=name, url=url, **fields),)
+            upstreams += (Upstream(name=name, **fields),)
         routes = tuple(
             ModelRoute(name=n, upstream=n, model=n, input_price=self._prices[0], output_price=self._prices[1])
             for n in MODELS
@@ -137,7 +137,7 @@ class Inside:
                 ),
             ),
             apps=(SnapshotApp(**{"name": "a", "service": "s", "allow_media": True} | self._app),),
-            keys=(Key(id="k", app="a", prefix="gj-i", sha256=hashlib.sha256(KEY.encode()).hexdigest()),),
+            keys=(_key("k", KEY), _key("old", EXPIRED, expires_ms=1), _key("gone", REVOKED, revoked=True)),
             quotas=self._quotas,
             upstreams=upstreams,
             policies=(PolicyRef(name="default", version=1, yaml=""),),
@@ -195,10 +195,20 @@ class Inside:
         """Do something in the gateway's own loop."""
         self._loop.call_soon_threadsafe(what)
 
+    def do(self, what: Callable[[], Any]) -> Any:
+        """The same, and wait for what it comes to."""
+
+        async def done() -> Any:
+            return what()
+
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(10)
+
     def sweep(self) -> None:
         """What the worker does once a second."""
         self.call(self.server.sweep)
         self.call(self.app.sweep)
+        for pool in self.gateway.current().pools.values():
+            self.call(pool.sweep)
 
     # --- a client --------------------------------------------------------------------------------
 
@@ -211,6 +221,14 @@ class Inside:
         with socket.create_connection(("127.0.0.1", self.port)) as sock:
             sock.sendall(data)
             return receive(sock, wait, until)
+
+    def trickle(self, data: bytes, *, wait: float = 5.0) -> bytes:
+        """Send these bytes one by one; what comes back."""
+        with socket.create_connection(("127.0.0.1", self.port)) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for at in range(len(data)):
+                sock.sendall(data[at : at + 1])
+            return receive(sock, wait)
 
     def ask(self, path: str = "/v1/chat/completions", *, wait: float = 5.0, **body: Any) -> bytes:
         """A request of a dialect, its whole answer as bytes."""
@@ -230,6 +248,10 @@ class Inside:
                     return entry
             time.sleep(0.01)
         raise AssertionError("nothing was closed")
+
+
+def _key(name: str, secret: str, **more: Any) -> Key:
+    return Key(id=name, app="a", prefix="gj-i", sha256=hashlib.sha256(secret.encode()).hexdigest(), **more)
 
 
 def request(path: str, body: bytes, *fields: str, method: str = "POST") -> bytes:

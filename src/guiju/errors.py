@@ -4,6 +4,8 @@
       CallerError        the request is at fault: fix it and send it again
         BadRequest         400  a field is missing or malformed
         BodyTooLarge       413  HeadTooLarge 431
+        BodyEncoded        415  the body is compressed
+        RequestTooSlow     408  it took too long to come
         NotAuthenticated   401  no key, or none that we know
         KeyExpired         401  KeyRevoked 401
         NotAllowed         403  the key may not do this
@@ -100,6 +102,18 @@ class BodyTooLarge(CallerError):
     code, status = "body_too_large", 413
     text_en = "The request body is larger than {limit} bytes; send less, or raise gateway.body_limit."
     text_zh = "请求体超过 {limit} 字节；请减小内容，或调大 gateway.body_limit。"
+
+
+class BodyEncoded(CallerError):
+    code, status = "body_encoded", 415
+    text_en = "The request body is encoded as '{coding}'; send it as it is, without Content-Encoding."
+    text_zh = "请求体采用了编码“{coding}”；请勿压缩，去掉 Content-Encoding 后原样发送。"
+
+
+class RequestTooSlow(CallerError):
+    code, status = "request_too_slow", 408
+    text_en = "The request took too long to come; send it again over a faster connection."
+    text_zh = "请求传送过慢；请换用更快的连接重新发送。"
 
 
 class HeadTooLarge(CallerError):

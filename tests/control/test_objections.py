@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import get_args, get_type_hints
 
 import pytest
 from django.test import Client
 
 from guiju import clock
+from guiju.cli import explain
 from guiju.control.people.roles import AUDITOR
 from guiju.control.portal import views
 from guiju.control.portal.endings import ENDINGS
@@ -56,8 +58,8 @@ def page(language: str = "zh-hans") -> str:
 
 def test_every_outcome_is_a_refusal_or_has_its_words():
     outcomes = set(get_args(get_type_hints(entries.Closed)["outcome"]))
-    assert outcomes | {""} == REFUSALS | set(ENDINGS)
-    assert set(ENDINGS) - {"served", "masked"} == set(TELLS)
+    assert outcomes | {"", "rejected"} == REFUSALS | set(ENDINGS)
+    assert set(ENDINGS) - {"served", "masked", "rejected"} == set(TELLS)
 
 
 @pytest.mark.parametrize(("language", "at"), [("zh-hans", 0), ("en", 1)])
@@ -116,3 +118,27 @@ def test_an_objection_to_a_suspension_is_kept_and_found(client_of):
     read = client_of(AUDITOR).post(f"/console/exchanges/{ID}/contents/", {"reason": "an inspection"})
     assert "不应暂停" in read.content.decode()
     assert Exchange.objects.get(pk=ID).outcome == "suspended"
+
+
+def test_a_request_that_was_turned_away_is_found_by_its_number(client_of, capsys):
+    """On the page that anybody may see, in the console, and by `guiju explain`."""
+    entry = entries.Rejected(
+        at_ms=clock.epoch_ms(), exchange=ID, door="openai_chat", app="an-app", key="a-key", code="bad_request"
+    )
+    records.append([records.Item(entries.encode(entry))])
+    for language, said in (
+        ("zh-hans", "在向模型提问之前即被拒绝"),
+        ("en", "turned away before a model was asked"),
+    ):
+        told = page(language)
+        assert said in told
+        assert NOTHING[language] not in told
+        for secret in ("an-app", "a-key", "bad_request"):
+            assert secret not in told
+    auditor = client_of(AUDITOR)
+    assert f"/console/exchanges/{ID}/" in auditor.get("/console/exchanges/", {"text": ID}).content.decode()
+    shown = auditor.get(f"/console/exchanges/{ID}/").content.decode()
+    for told in ("an-app", "a-key", "bad_request"):
+        assert told in shown
+    assert explain.run(argparse.Namespace(exchange=ID, contents=False, reason="", json=False)) == 0
+    assert "bad_request" in capsys.readouterr().out

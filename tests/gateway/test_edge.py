@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from guiju.errors import KeyRevoked
 from guiju.gateway import stream
-from guiju.gateway.http import Limits
+from guiju.gateway.exchange import Exchange
+from guiju.gateway.http import Call, Connection
+from guiju.gateway.server import Limits
+from guiju.gateway.upstream import Reply
 from guiju.review.holdback import Holdback
 from guiju.review.sentence import SentenceDetector
 from inside import CUT, JSON, KEY, SSE, Inside, body_of, receive, request, status_of
@@ -273,6 +278,35 @@ def test_a_head_that_is_too_large_is_said_so(inside: Inside):
     assert b"head_too_large" in answer
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nx",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: ",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1;",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n0\r\na: ",
+    ],
+)
+def test_a_line_without_end_is_not_kept(inside: Inside, begun: bytes):
+    """The parser tells of a line once it is whole: until then nothing else counts how long it has become."""
+    with socket.create_connection(("127.0.0.1", inside.port)) as sock:
+        sent = 0
+        with suppress(ConnectionError):
+            sock.sendall(begun)
+            while sent < 50_000_000:
+                sock.sendall(b"x" * 65_536)
+                sent += 65_536
+        assert sent < 50_000_000
+        assert status_of(receive(sock)) in (400, 431)
+
+
+def test_what_breaks_behind_a_refused_body_is_not_answered_again(inside: Inside):
+    begun = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    answer = inside.send(begun + b"7530\r\n" + b"x" * 30_000 + b"\r\nzz\r\n")
+    assert (status_of(answer), answer.count(b"HTTP/1.1 ")) == (413, 1)
+
+
 def test_an_offer_of_another_protocol_is_passed_over_and_its_body_read(inside: Inside):
     inside.says = [whole("好的")]
     body = json.dumps({"model": "openai", "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -359,38 +393,67 @@ def hasty(tmp_path: Path) -> Iterator[Inside]:
         yield running
 
 
-def closed_by_then(sock: socket.socket, hasty: Inside) -> bool:
-    time.sleep(0.4)
-    hasty.sweep()
-    sock.settimeout(1)
-    try:
-        return sock.recv(100) == b""
-    except ConnectionResetError:
-        return True
-    except TimeoutError:
-        return False
+def told_before_the_end(sock: socket.socket, hasty: Inside) -> bytes:
+    """What the server says before it closes the connection, which it does once it has swept often enough."""
+    sock.settimeout(0.1)
+    told, deadline = b"", time.monotonic() + 10
+    while time.monotonic() < deadline:
+        hasty.sweep()
+        try:
+            piece = sock.recv(65536)
+        except TimeoutError:
+            continue
+        except ConnectionResetError:
+            return told
+        if not piece:
+            return told
+        told += piece
+    raise AssertionError(f"it is still open: {told!r}")
 
 
-@pytest.mark.parametrize("sent", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"])
-def test_who_keeps_a_connection_and_says_nothing_loses_it(hasty: Inside, sent: bytes):
+def test_who_keeps_a_connection_and_says_nothing_loses_it(hasty: Inside):
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        assert told_before_the_end(sock, hasty) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n",
+        b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+    ],
+)
+def test_a_request_that_does_not_come_is_told_so_in_the_doors_shape(hasty: Inside, sent: bytes):
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
         sock.sendall(sent)
-        assert closed_by_then(sock, hasty)
+        told = told_before_the_end(sock, hasty)
+        assert status_of(told) == 408
+        assert json.loads(body_of(told))["type"] == "error"
 
 
-def test_a_head_that_trickles_loses_it_too(hasty: Inside):
+def test_a_refused_body_that_does_not_come_is_refused_once(hasty: Inside):
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
-        sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\nx-slow: ")
-        for _ in range(4):
-            time.sleep(0.1)
-            sock.sendall(b"a")
-        assert closed_by_then(sock, hasty)
+        sock.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 99000000\r\n\r\n{")
+        assert told_before_the_end(sock, hasty).count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("head", [b"x-slow: ", b"content-length: 1000000\r\n\r\n"])
+def test_a_request_that_trickles_for_ever_is_cut_off(hasty: Inside, head: bytes):
+    """Also in its body: a byte now and then, always in time, would hold the connection for months."""
+    with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\n" + head)
+        with suppress(ConnectionError):
+            for _ in range(100):
+                time.sleep(0.05)
+                hasty.sweep()
+                sock.sendall(b"a")
+            raise AssertionError("it is still open")
 
 
 def test_a_body_may_take_its_time_as_long_as_it_comes(hasty: Inside):
     hasty.says = [whole("好")]
     message = request(
-        CHAT, json.dumps({"model": "openai", "messages": [{"role": "user", "content": "你好" * 50}]}).encode()
+        CHAT, json.dumps({"model": "openai", "messages": [{"role": "user", "content": "你好" * 500}]}).encode()
     )
     head = message.index(b"\r\n\r\n") + 4
     with socket.create_connection(("127.0.0.1", hasty.port)) as sock:
@@ -502,3 +565,27 @@ def test_control_is_told_the_client_that_a_trusted_proxy_names(tmp_path: Path, f
         head = running.asked[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
         fields = [tuple(line.split(": ", 1)) for line in head if line.lower().startswith("x-forwarded-")]
         assert (len(fields), dict(fields)) == (len(told), told)
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nothing_of_a_stream_waits_for_the_collector_of_cycles(tmp_path: Path, leaves: bool):
+    """It comes rarely (cli/gateway.py: COLLECT), and all that was served would wait for it."""
+    with Inside(tmp_path) as running:
+        body = json.dumps({"model": "openai", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        running.says = [SSE, *[chunk({"content": "well. "}), 0.02] * (100 if leaves else 3), chunk({}, "stop"), DONE]
+        kinds = (Exchange, Call, Connection, Reply, stream.Relay)
+        gc.collect()
+        known = {id(o): o for o in gc.get_objects() if isinstance(o, kinds)}  # of gateways beside this one
+        gc.disable()
+        try:
+            running.send(request(CHAT, body), until=b"data: " if leaves else b"")
+            assert running.closed().outcome == ("client_left" if leaves else "served")
+            deadline = time.monotonic() + 5
+            while left := [repr(o) for o in gc.get_objects() if isinstance(o, kinds) and id(o) not in known]:
+                assert time.monotonic() < deadline, left
+                time.sleep(0.05)
+        finally:
+            gc.enable()

@@ -18,8 +18,9 @@ from certificates import Authority
 from guiju.config import Config, load
 from guiju.errors import SettingError
 from guiju.gateway.entrance import entrance_of
-from guiju.gateway.http import Call, Limits, Server
+from guiju.gateway.http import Call
 from guiju.gateway.proxy_protocol import LOCAL, SIGNATURE
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.tls import tls_of
 
 BIG = 4_000_000

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
-from guiju.gateway.http import Call, Limits, Server
+from guiju.gateway.http import Call
+from guiju.gateway.server import Limits, Server
 
 BIG = 8_000_000
 Client = Callable[["Front"], Awaitable[None]]

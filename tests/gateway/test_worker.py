@@ -23,8 +23,8 @@ from guiju.config import Config
 from guiju.errors import JournalUnavailable
 from guiju.gateway import worker
 from guiju.gateway.app import App
-from guiju.gateway.http import Limits, Server
 from guiju.gateway.reload import control_pool
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
 from guiju.gateway.worker import _watch, day_key

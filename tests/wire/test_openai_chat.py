@@ -114,9 +114,21 @@ def test_media_are_named_by_the_digest_of_their_bytes():
     }
 
 
-@pytest.mark.parametrize(
-    "url", ["https://example.com/a.png", "data:image/png;base64,not base64!", "data:,plain", "data:;base64,"]
-)
+@pytest.mark.parametrize("data", ["AAEC/w==", "AAEC/w", "AAEC\r\n/w==\n"])
+def test_base64_may_be_broken_into_lines_and_lack_its_padding(data):
+    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    (medium,) = read(messages=[{"role": "user", "content": [part]}]).media
+    assert medium.digest == hashlib.sha256(b"\0\1\2\xff").hexdigest()
+
+
+@pytest.mark.parametrize("data", ["not base64!", "call 139", "AAEC_w==", "AAECw"])
+def test_what_is_no_base64_may_be_text_and_is_refused(data):
+    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    with pytest.raises(BadRequest, match=r"image_url\.url: must be base64"):
+        read(messages=[{"role": "user", "content": [part]}])
+
+
+@pytest.mark.parametrize("url", ["https://example.com/a.png", "data:,plain", "data:;base64,"])
 def test_a_medium_that_was_not_sent_is_named_by_the_digest_of_its_address(url):
     part = {"type": "image_url", "image_url": {"url": url}}
     (medium,) = read(messages=[{"role": "user", "content": [part]}]).media

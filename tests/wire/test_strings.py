@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guiju.wire.strings import DEEPEST, Places, decode, decode_answer, encode, leaves, put
+from guiju.wire.strings import (
+    DEEPEST,
+    MOST_VALUES,
+    UNREADABLE,
+    Places,
+    crowded,
+    decode,
+    decode_answer,
+    encode,
+    leaves,
+    put,
+)
 
 PLACES = Places(
     listed=frozenset(("id", "calls.*.id", "created")),
@@ -195,3 +206,34 @@ def test_a_number_travels_as_it_was_said(number):
 )
 def test_half_a_surrogate_pair_is_read_as_what_cannot_be_read(source, text):
     assert decode_answer(source.encode()) == text
+
+
+def test_a_crowd_of_values_is_told_before_it_is_read():
+    full = MOST_VALUES
+    for one in (b"1", b"[]", b"{}", b'"a"', b'{"a":1}'):
+        crowd = b"[" + b",".join([one] * (full + 2)) + b"]"
+        assert crowded(crowd)
+    assert not crowded(b"[" + b",".join([b"1"] * (full - 2)) + b"]")
+
+
+def test_what_stands_in_strings_is_no_crowd():
+    book = '一, [二], {三} \\" \\\\ ' * 100_000
+    assert not crowded(encode([book, book]))
+    assert crowded(encode([book, book])[:-1] + b"," + b",".join([b"1"] * MOST_VALUES) + b"]")
+
+
+@pytest.mark.parametrize("odd", [b'"' + b'\\"' * 4_000_000, b'"' * 7_999_999, b"\\" * 4_000_000 + b'",' * 2_000_000])
+def test_strings_without_an_end_are_looked_at_once(odd: bytes):
+    crowded(odd)  # a pattern that goes back over it would take days
+
+
+@pytest.mark.parametrize("number", ["1e999999999999", "-1e999999999999", "1e-999999999999", "123456789e-2"])
+def test_a_number_with_any_exponent_has_its_digits(number: str):
+    nothing_known = Places(listed=frozenset(), forms={}, opaque=frozenset())
+    found = leaves(decode(b'{"x":%b}' % number.encode()), nothing_known)
+    assert all(leaf.kind in ("name", "number") for leaf in found)
+
+
+def test_an_exponent_beyond_measure_can_not_be_read():
+    with pytest.raises(UNREADABLE):
+        decode(b"1e" + b"9" * 30)

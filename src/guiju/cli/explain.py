@@ -51,6 +51,11 @@ CLOSED = Said(
     "结束     {e.outcome}，{e.total_ms} 毫秒，{e.characters} 字符，标识 {label}",
 )
 
+REJECTED = Said(
+    "rejected {e.code}: {e.door}, app {e.app}, key {e.key}; nothing was asked of a model",
+    "拒绝     {e.code}：{e.door}，应用 {e.app}，密钥 {e.key}；未向模型提出任何请求",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
@@ -116,7 +121,7 @@ def _say(found: list[entries.Entry]) -> None:
         elif isinstance(entry, entries.Closed):
             print(say(CLOSED).format(e=entry, label=entry.label or "-"))
         elif isinstance(entry, entries.Rejected):
-            print(say("rejected {code}", "拒绝     {code}", code=entry.code))
+            print(say(REJECTED).format(e=entry))
         for reviewed in getattr(entry, "texts", ()):
             print(f"  {'.'.join(map(str, reviewed.path))} ({reviewed.role or say('text', '文本')}):")
             for judged in reviewed.judged:

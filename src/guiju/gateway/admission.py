@@ -52,19 +52,24 @@ def credential(headers: Mapping[str, str]) -> str:
     return headers.get("x-api-key", "").strip()
 
 
+def known(headers: Mapping[str, str], compiled: Compiled, chat_key: Any) -> tuple[Door, str] | None:
+    """What the request's key would open if it held, and the subject id of a chat token; None where nobody knows the key."""
+    secret = credential(headers)
+    if secret.count(".") == 2:
+        return _chat_door(secret, compiled, chat_key)
+    door = compiled.doors.get(hashlib.sha256(secret.encode()).hexdigest()) if secret else None
+    return (door, "") if door is not None else None
+
+
 def door_of(headers: Mapping[str, str], compiled: Compiled, chat_key: Any, now_ms: int) -> tuple[Door, str]:
     """What the request's key opens, and the subject id that a chat token names.
 
     Raises: NotAuthenticated, KeyRevoked, KeyExpired, ServiceSuspended, ServiceNotRunning.
     """
-    secret = credential(headers)
-    if secret.count(".") == 2:
-        door, subject = _chat_door(secret, compiled, chat_key)
-    else:
-        found = compiled.doors.get(hashlib.sha256(secret.encode()).hexdigest()) if secret else None
-        if found is None:
-            raise NotAuthenticated()
-        door, subject = found, ""
+    found = known(headers, compiled, chat_key)
+    if found is None:
+        raise NotAuthenticated()
+    door, subject = found
     if door.key.revoked:
         raise KeyRevoked()
     if door.key.expires_ms and door.key.expires_ms <= now_ms:
@@ -90,16 +95,16 @@ def check_service(service: Service, compiled: Compiled) -> None:
         )
 
 
-def _chat_door(token: str, compiled: Compiled, chat_key: Any) -> tuple[Door, str]:
+def _chat_door(token: str, compiled: Compiled, chat_key: Any) -> tuple[Door, str] | None:
     """The chat page's five-minute token, signed by control."""
     try:
         claims = jwt.decode(token, chat_key, algorithms=["EdDSA"], options={"require": ["exp", "sub"]}, audience="chat")
     except jwt.InvalidTokenError:
-        raise NotAuthenticated() from None
+        return None
     app = compiled.apps.get(CHAT_APP)
     service = compiled.services.get(app.service) if app else None
     if app is None or service is None:
-        raise NotAuthenticated()
+        return None
     return compiled.door(Key(id="token", app=app.name, prefix="", sha256=""), app, service), str(claims["sub"])
 
 

@@ -101,7 +101,8 @@ class Exchange:
     async def serve(self) -> None:
         """All of it. Raises: ClientLeft, which needs no answer; anything else is answered here."""
         try:
-            ask = self.dialect.read(self.call.body, self.call.headers)  # 1 parse    -> BadRequest
+            self._knock()  # who isn't known has nothing read for them -> CallerError, PolicyError
+            ask = await self._read()  # 1 parse    -> BadRequest
             quotas = self._admit(ask)  # 2 admit    -> CallerError, PolicyError
             if quotas and (waiting := allowance.charge(self, quotas, ask)) is not None:
                 await waiting
@@ -159,11 +160,23 @@ class Exchange:
         assert self.admitted is not None
         return self.admitted.grant
 
-    # --- 2 admit ------------------------------------------------------------------------------------
+    # --- 1 parse, 2 admit ---------------------------------------------------------------------------
+
+    def _knock(self) -> None:
+        gateway = self.gateway
+        self.door, self._claimed = admission.door_of(
+            self.call.headers, self.compiled, gateway.chat_key, clock.epoch_ms()
+        )
+
+    async def _read(self) -> Ask:
+        """The request; a large one is read in a thread, as it would stop everybody's streams here."""
+        body, headers, dialect = self.call.body, self.call.headers, self.dialect
+        if len(body) <= texts.LARGE_BODY:
+            return dialect.read(body, headers)
+        return await asyncio.to_thread(dialect.read, body, headers)
 
     def _admit(self, ask: Ask) -> tuple[Quota, ...]:
-        gateway = self.gateway
-        door, token_subject = admission.door_of(self.call.headers, self.compiled, gateway.chat_key, clock.epoch_ms())
+        gateway, door = self.gateway, self.door
         newest = next((s.text for s in reversed(ask.segments) if s.role == "user"), "")
         self.language = language_of(self.call.headers.get("accept-language", ""), newest, door.service.language)
         compiled, pools = self.compiled, self.compiled.pools
@@ -174,7 +187,7 @@ class Exchange:
         # Whether anybody is asked is settled by the first: an answer of our own is no second try.
         self.targets = [target for target, asked in zip(planned, asks, strict=True) if asked is asks[0]]
         self.admitted = admission.admit(
-            door, ask.claim, token_subject, self.target, compiled, gateway.keyring.pepper, self.language
+            door, ask.claim, self._claimed, self.target, compiled, gateway.keyring.pepper, self.language
         )
         for medium in ask.media:
             if not (door.app.allow_opaque if medium.kind == "tokens" else door.app.allow_media):
@@ -269,7 +282,10 @@ class Exchange:
             except GuijuError as worse:  # not even that can be recorded
                 error = worse
         elif self.state != CLOSED:
-            self.gateway.rejected(self, error)
+            subject = self.grant.subject if self.admitted is not None else ""
+            self.gateway.rejected(self.id, self.dialect.name, self.call.headers, error, subject)
+            if self.trace is not None:
+                self.trace.rejected(error)
             self.state = CLOSED
         if not self.call.begun:
             self.answer_fault(error, None)
@@ -291,6 +307,7 @@ class Exchange:
             await self.close("client_left", **self._served())
         elif self.trace is not None:
             self.trace.left()
+        self._served = dict
 
     # --- 5 forward: forward.py ----------------------------------------------------------------------
 
@@ -383,6 +400,7 @@ class Exchange:
             told["action"] = stopped.action
         slow.after(self, told["contents"])
         await self.close(outcome, code=code, finish=answer.finish, **told)
+        self._served = dict  # it knows this exchange: all that was served would wait for the collector of cycles
         call.write(ending)
         call.end()
 

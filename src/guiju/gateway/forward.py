@@ -131,10 +131,10 @@ def unfit(headers: dict[str, str], stream: bool) -> str:
 
 
 async def refusal(reply: Reply, upstream: str) -> UpstreamRefused:
-    """An upstream's error as ours."""
+    """An upstream's error as ours. Its status is known: that its body breaks off, or doesn't end, changes nothing."""
     try:
         found = msgspec.json.decode(await reply.read_all(65_536))
-    except UNREADABLE:
+    except (*UNREADABLE, UpstreamError):
         found = None
     error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=faults.kind_of(found))
     status = reply.status if 400 <= reply.status < 500 else 502

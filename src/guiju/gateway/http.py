@@ -1,8 +1,8 @@
-"""The server in front: HTTP/1.1 on asyncio, with llhttp (httptools) reading what clients send.
+"""A client's connection: HTTP/1.1 on asyncio, with llhttp (httptools) reading what is sent. server.py takes connections.
 
-I/O. app.py gets a `Call` for each request and answers through it. Why not an ASGI server: docs/decisions/0001. Limits are
-here: size of head and body, connections, how long a request may take to come and a connection may lie idle; and a client
-that doesn't read stops its upstream from being read.
+I/O. app.py gets a `Call` for each request and answers through it. Why not an ASGI server: docs/decisions/0001. Limits
+(server.py: Limits) are kept here: size of head and body, how long a request may take to come and a connection may lie idle;
+and a client that doesn't read stops its upstream from being read.
 """
 
 from __future__ import annotations
@@ -10,45 +10,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from guiju.errors import BadRequest, BodyTooLarge, GuijuError, HeadTooLarge, Said
-from guiju.gateway.entrance import Entrance
-from guiju.gateway.listening import BACKLOG, listening, port_of
+from guiju.errors import BadRequest, BodyEncoded, BodyTooLarge, GuijuError, HeadTooLarge, RequestTooSlow, Said
 from guiju.gateway.tasks import spawn
+
+if TYPE_CHECKING:
+    from guiju.gateway.server import Server
 
 _log = logging.getLogger("guiju.gateway")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ORIGIN = re.compile(rb"^https?://[^/?]*(?=/)", re.IGNORECASE)
 """Of a target in absolute form, which servers must take too (RFC 9112, 3.2.2)."""
+_SLOWEST = 500
+"""Bytes a second that a body must come with on average, once `arrival` is over: one that comes a byte now and then would
+hold its connection for months."""
+_READ = 262_144
+"""Bytes that the loop reads at once, at most: some of them may be of the request before."""
 _LINGER = 5.0
 """Seconds in which a refused body is still taken in and dropped: a client that is cut off while it sends never reads why."""
-
-Handler = Callable[["Call"], Awaitable[None]]
-
-
-class Limits:
-    """What a client may send."""
-
-    def __init__(
-        self,
-        *,
-        head: int = 65_536,
-        body: int = 8_388_608,
-        connections: int = 10_000,
-        arrival: float = 30.0,
-        idle: float = 120.0,
-    ) -> None:
-        """`arrival`: seconds in which a head must have come whole, and at least every so often more of a body; `idle`: seconds
-        that a kept connection may wait for its next request, and that a client may take nothing of its answer."""
-        self.head, self.body, self.connections, self.arrival, self.idle = head, body, connections, arrival, idle
 
 
 class ClientLeft(Exception):
@@ -158,12 +143,13 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._size = self._barren = 0
+        """Of the body so far; bytes that came since its last: the parser keeps a line of the head until it is whole."""
         self._call: Call | None = None
         self._over = False
         """Nothing that comes is read any more as a request."""
@@ -195,8 +181,14 @@ class Connection(asyncio.Protocol):
             self._untaken, self._taken = untaken, now
         if now - self._taken > limits.idle and self._transport is not None:
             self._transport.abort()
-        elif self.idle and now - self._since > (limits.arrival if self._coming else limits.idle):
-            self.close()
+        elif self.idle:
+            waited, call = now - self._since, self._call
+            slow = call is not None and now - call.started > limits.arrival + self._size / _SLOWEST
+            if not self._coming:
+                if waited > limits.idle:
+                    self.close()
+            elif slow or waited > limits.arrival:
+                self._refuse(RequestTooSlow())
 
     # --- asyncio ----------------------------------------------------------------------------------
 
@@ -214,11 +206,14 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
         self._waiting.clear()
+        self._pieces = []
         self._server.connections.discard(self)
         if self.full is not None and not self.full.done():
             self.full.set_result(None)
         if self._task is not None:
             self._task.cancel()
+        # What knows this connection is let go: else all of it would wait for the collector of cycles, which comes rarely.
+        self._parser = self._transport = self._task = None
 
     def pause_writing(self) -> None:
         self.full = self._loop.create_future()
@@ -231,8 +226,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
+        size = self._size
         try:
             self._parser.feed_data(data)
+            if self._coming and self._size == size:
+                self._barren += len(data)
+                if self._barren > self._server.limits.head + _READ:
+                    self._refuse(HeadTooLarge(limit=self._server.limits.head))
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
         except httptools.HttpParserError as problem:
@@ -256,6 +256,7 @@ class Connection(asyncio.Protocol):
         self._coming, self._since = True, self._loop.time()
         self._target, self._headers, self._head_size = b"", {}, 0
         self._pieces, self._size, self._call, self._expected = [], 0, None, False
+        self._barren = 0
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -276,8 +277,10 @@ class Connection(asyncio.Protocol):
         call.http11 = self._parser.get_http_version() != "1.0"
         call.started = self._loop.time()
         self._call = call
-        if int(headers.get("content-length", "0")) > self._server.limits.body:
-            self._too_large(call)
+        if (coding := headers.get("content-encoding", "identity").strip()).lower() not in ("identity", ""):
+            self._early(call, BodyEncoded(coding=coding[:40]))
+        elif int(headers.get("content-length", "0")) > self._server.limits.body:
+            self._early(call, BodyTooLarge(limit=self._server.limits.body))
         elif headers.get("expect", "").lower() == "100-continue":
             self._expected = True
             if self.idle:
@@ -292,20 +295,22 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._since, self._expected = self._loop.time(), False
         self._size += len(body)
+        self._barren = 0
         limit, call = self._server.limits.body, self._call
         if self._size > 4 * limit:
             self._over, self._call = True, None
             if self.idle:
                 self.close()
+        elif call is None or call.error is not None:  # taken in and dropped
+            return
         elif self._size <= limit:
             self._pieces.append(body)
-        elif call is not None and call.error is None:
-            self._too_large(call)
+        else:
+            self._early(call, BodyTooLarge(limit=limit))
 
-    def _too_large(self, call: Call) -> None:
+    def _early(self, call: Call, error: GuijuError) -> None:
         """Answered before its body has come: who waits for a `100 Continue` would wait for ever."""
-        call.error = BodyTooLarge(limit=self._server.limits.body)
-        call.keep_alive = False
+        call.error, call.keep_alive = error, False
         self._pieces = []
         self._take(call)
 
@@ -345,8 +350,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: GuijuError) -> None:
         """What came can't be read: said in its turn, after the answers that are owed, and the connection ends with it."""
+        told = self._over or (self._call is not None and self._call.error is not None)
         self._over, self._call = True, None
-        if self.lost:
+        if told and self.idle:
+            self.close()
+        if told or self.lost:
             return
         call = Call(self, "", self._target, self._headers)  # as far as it came: it tells in which shape to answer
         call.error, call.keep_alive = error, False
@@ -425,73 +433,3 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self.lost:
             head = b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self._transport.write(head % (status, _REASONS.get(status, b""), len(sentence)) + sentence)
-
-
-class Server:
-    """Listens, and hands every request to `handler`."""
-
-    def __init__(self, handler: Handler, limits: Limits) -> None:
-        self.handler, self.limits = handler, limits
-        self.connections: set[Connection] = set()
-        self.closing = False
-        """Every answer that begins says that its connection ends."""
-        self._servers: list[Any] = []
-        self._entrance: Entrance | None = None
-
-    def _has_room(self, coming: int = 0) -> bool:
-        return len(self.connections) + coming < self.limits.connections
-
-    def admit(self, connection: Connection) -> bool:
-        """Count a connection; False where there are too many."""
-        if not self._has_room():
-            return False
-        self.connections.add(connection)
-        return True
-
-    async def listen(self, host: str, port: int, entrance: Entrance | None = None) -> int:
-        """Listen; several workers share a port. Returns the port. Raises: OSError."""
-        sockets = await asyncio.to_thread(listening, host, port)
-        await self.serve(sockets, entrance)
-        return port_of(sockets)
-
-    async def serve(self, sockets: list[socket.socket], entrance: Entrance | None = None) -> None:
-        """Take connections from these, and close them at the end. Raises: OSError."""
-        loop = asyncio.get_running_loop()
-        if entrance is not None:
-            entrance.serve(sockets, lambda peer: Connection(self, peer), self._has_room)
-            self._entrance = entrance
-            return
-        for each in sockets:
-            server: Any = await loop.create_server(lambda: Connection(self), sock=each, backlog=BACKLOG)
-            self._servers.append(server)
-
-    def sweep(self) -> None:
-        """Called about once a second: close what has waited too long."""
-        now = asyncio.get_running_loop().time()
-        for connection in list(self.connections):
-            connection.late(now)
-
-    async def close(self, grace: float, silence: float = 0.0) -> None:
-        """Take no more connections. Those that are there are served on: an answer that begins now ends its connection and
-        says so. One on which nothing comes for `silence` seconds is closed, and what is left after `grace` seconds broken off.
-
-        A client that sends just when its idle connection is closed gets no answer: the longer the silence, the rarer.
-        """
-        self.closing = True
-        for server in (*self._servers, *([self._entrance] if self._entrance else ())):
-            server.close()
-        began = asyncio.get_running_loop().time()
-        while self.connections or (self._entrance is not None and self._entrance.busy):
-            if asyncio.get_running_loop().time() - began >= grace:
-                break
-            for connection in list(self.connections):
-                if connection.silent(began, silence):
-                    connection.close()
-            await asyncio.sleep(0.02)
-        if self._entrance is not None:
-            self._entrance.send_away()
-        for connection in list(self.connections):
-            connection.break_off()
-            if connection._task is not None:
-                connection._task.cancel()
-        await asyncio.sleep(0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guiju import clock
 from guiju.config import Config
 from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended
-from guiju.gateway import telemetry
+from guiju.gateway import admission, telemetry
 from guiju.gateway.allowance import Allowance
 from guiju.gateway.breaker import STATES
 from guiju.gateway.compiled import Compiled, Door
@@ -28,6 +29,10 @@ from guiju.types import Verdict
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
     from guiju.gateway.otlp import Otlp
+
+
+REJECTIONS = 60
+"""Entries that one key's rejected requests get in a minute; what comes beyond is counted."""
 
 
 class Gateway:
@@ -47,7 +52,10 @@ class Gateway:
         self.leaving = False
         """The worker is about to end: balancers are told, and what comes is served on."""
         self._compiled: Compiled | None = None
-        self._unknown_rejections: dict[str, int] = {}
+        self._rejections: Counter[str] = Counter()
+        """Entries of this minute, by key."""
+        self._counted: Counter[tuple[str, str, str]] = Counter()
+        """Rejections of this minute that got no entry of their own, by app, key and code."""
 
     def current(self) -> Compiled:
         """The snapshot in force. Raises: NotReady before the first has come."""
@@ -106,26 +114,23 @@ class Gateway:
         """Run something to its end although its exchange is over."""
         spawn(work, name)
 
-    def rejected(self, exchange: Exchange, error: GuijuError) -> None:
-        """A request that admission turned away: counted, and an entry; those without a known key once a minute."""
+    def rejected(
+        self, exchange: str, door: str, headers: Mapping[str, str], error: GuijuError, subject: str = ""
+    ) -> None:
+        """A request that was turned away: counted, and an entry of its own where its key is known, whatever was wrong with
+        it. Those of nobody, and what a key has too many of, are told together once a minute: anybody could fill the disk
+        otherwise."""
         self.counts.rejected[error.code] += 1
-        if exchange.trace is not None:
-            exchange.trace.rejected(error)
-        grant = exchange.admitted.grant if exchange.admitted else None
-        if grant is None and error.status in (401, 400, 404):
-            self._unknown_rejections[error.code] = self._unknown_rejections.get(error.code, 0) + 1
+        found = admission.known(headers, self._compiled, self.chat_key) if self._compiled is not None else None
+        app, key = (found[0].app.name, found[0].key.id) if found else ("", "")
+        if not key or self._rejections[key] >= REJECTIONS:
+            self._counted[app, key, error.code] += 1
             return
-        self.journal.append(
-            entries.Rejected(
-                at_ms=clock.epoch_ms(),
-                exchange=exchange.id,
-                door=exchange.dialect.name,
-                app=grant.app if grant else "",
-                key=grant.key if grant else "",
-                subject=grant.subject if grant else "",
-                code=error.code,
-            )
-        ).add_done_callback(_seen)
+        self._rejections[key] += 1
+        entry = entries.Rejected(
+            at_ms=clock.epoch_ms(), exchange=exchange, door=door, app=app, key=key, subject=subject, code=error.code
+        )
+        self.journal.append(entry).add_done_callback(_seen)
 
     async def record_moderation(
         self, exchange: str, door: Door, texts: list[str], verdicts: list[Verdict], subject: str
@@ -156,11 +161,11 @@ class Gateway:
         await asyncio.gather(self.journal.append(opened), self.journal.append(closed))
         self.counts.exchanges["moderations|served|"] += 1
 
-    def write_unknown_rejections(self) -> None:
-        """Called once a minute."""
-        counted, self._unknown_rejections = self._unknown_rejections, {}
-        for code, count in counted.items():
-            entry = entries.Rejected(at_ms=clock.epoch_ms(), exchange="", code=code, count=count)
+    def write_counted_rejections(self) -> None:
+        """Called once a minute, and at the end."""
+        counted, self._counted, self._rejections = self._counted, Counter(), Counter()
+        for (app, key, code), count in counted.items():
+            entry = entries.Rejected(at_ms=clock.epoch_ms(), exchange="", app=app, key=key, code=code, count=count)
             self.journal.append(entry).add_done_callback(_seen)
 
 

@@ -1,8 +1,8 @@
 """Connections to the servers behind us: a pool of our own on asyncio.
 
-I/O. Why our own: the usual clients cost more than everything else together (docs/decisions/0001). HTTP/1.1 over TCP, TLS
-or a Unix socket, kept alive, read with llhttp. A request that meets a connection which the server had
-already closed is sent once more, before any byte of an answer.
+I/O. Why our own: the usual clients cost more than everything else together (docs/decisions/0001). HTTP/1.1 over TCP, TLS or
+a Unix socket, kept alive, read with llhttp. A request that meets a connection which the server had already closed is sent
+once more, before any byte of an answer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
@@ -23,6 +24,8 @@ from guiju.quoted import quoted
 
 _READ_AHEAD = 262_144
 """Bytes of an answer that wait here before the server is told to pause."""
+_BARREN = 262_144
+"""Bytes that may come of an answer without any of its body: an endless head, trailer or chunk header is held by the parser."""
 
 _KEPT = 256
 """Connections to one upstream that wait for the next request."""
@@ -56,7 +59,7 @@ class Reply(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._paused = False
@@ -64,6 +67,8 @@ class Reply(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         self.head_fields: list[tuple[str, str]] = []
         """Every field in order: `set-cookie` may come more than once."""
+        self._barren = 0
+        """Bytes that came since the last of the body."""
         self._complete = False
         self._head = self._stays = False
         self._any = False
@@ -88,18 +93,28 @@ class Reply(asyncio.Protocol):
                 self._error = UpstreamUnavailable(upstream=self._pool.name, problem=problem)
         self._pool.forget(self)
         self._wake()
+        self._parser = self._transport = None  # they know this reply: see Connection.connection_lost
 
     def data_received(self, data: bytes) -> None:
         if self._complete:  # more than was asked for: whatever it is, the next exchange must not get it
             self.close()
             return
         self._any = True
-        self.deadline = self._pool.loop.time() + self._pool.idle_timeout
+        had = self._waiting_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as problem:
             said = Said("its answer is malformed: {problem}", "其回答格式有误：{problem}", problem=problem)
             self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
+        if self._head:  # a head that trickles has no more time than one that doesn't come
+            self.deadline = self._pool.loop.time() + self._pool.idle_timeout
+        if self._waiting_bytes != had:
+            self._barren = 0
+        elif not self._complete:
+            self._barren += len(data)
+            if self._barren > _BARREN:
+                said = Said("its answer has a head without end", "其回答的头部没有尽头")
+                self._fail(UpstreamUnavailable(upstream=self._pool.name, problem=said))
         if self._taker is not None and self._chunks:
             self._hand_on()
         else:
@@ -119,6 +134,9 @@ class Reply(asyncio.Protocol):
             return
         self.status = self._parser.get_status_code()
         self._head = self.status >= 200
+        if not self._head:  # an interim answer: what it says isn't said of the answer that follows (RFC 9110, 15.2)
+            self.headers, self.head_fields = {}, []
+            return
         self._stays = self._parser.should_keep_alive()  # asked now: after the last byte the parser has forgotten
 
     def on_body(self, body: bytes) -> None:

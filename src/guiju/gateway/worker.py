@@ -16,9 +16,9 @@ from guiju.config import Config
 from guiju.errors import JournalUnavailable, NotReady
 from guiju.gateway.app import App
 from guiju.gateway.entrance import entrance_of
-from guiju.gateway.http import Limits, Server
 from guiju.gateway.listening import listening, port_of
 from guiju.gateway.reload import Reloader, control_pool
+from guiju.gateway.server import Limits, Server
 from guiju.gateway.state import Gateway
 from guiju.gateway.tasks import spawn
 from guiju.gateway.tls import tls_of
@@ -127,6 +127,7 @@ async def run(
     for job in jobs:
         job.cancel()
     await gateway.allowance.close()
+    gateway.write_counted_rejections()
     await _tell(journal, entries.Note(at_ms=clock.epoch_ms(), what="worker.stopped", node=gateway.worker))
     await journal.close()
     if otlp is not None:
@@ -168,8 +169,8 @@ async def _tell(journal: Journal, note: entries.Note) -> None:
 
 
 async def _watch(gateway: Gateway, app: App, server: Server) -> None:
-    """Once a second: late upstreams, clients and control, free disk, counts on disk; once a minute: rejections without a
-    key."""
+    """Once a second: late upstreams, clients and control, free disk, counts on disk; once a minute: rejections
+    without an entry of their own."""
     disk, seconds, low = RealDisk(), 0, False
     while True:
         compiled = gateway._compiled
@@ -195,5 +196,5 @@ async def _watch(gateway: Gateway, app: App, server: Server) -> None:
         gateway.journal.turn_over()
         seconds += 1
         if seconds % 60 == 0:
-            gateway.write_unknown_rejections()
+            gateway.write_counted_rejections()
         await asyncio.sleep(1.0)

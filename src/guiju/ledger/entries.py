@@ -202,7 +202,7 @@ class Observed(_Entry, frozen=True, kw_only=True, tag="exchange.observed", omit_
 
 
 class Rejected(_Entry, frozen=True, kw_only=True, tag="exchange.rejected", omit_defaults=True):
-    """A request that admission turned away; there is no exchange beyond it."""
+    """A request that was turned away before anything was opened: it couldn't be read, or its key may not ask that."""
 
     exchange: str
     door: str = ""
@@ -212,7 +212,8 @@ class Rejected(_Entry, frozen=True, kw_only=True, tag="exchange.rejected", omit_
     code: str = ""
     """Error code of guiju.errors."""
     count: int = 1
-    """Rejections without a known key are counted together, one entry a minute."""
+    """Those of nobody (no key, or none that is known) are told together, one entry a minute without an `exchange`; so is
+    what one key has beyond sixty a minute."""
 
 
 class Feedback(_Entry, frozen=True, kw_only=True, tag="exchange.feedback", omit_defaults=True):

@@ -23,6 +23,7 @@ from guiju.wire.openai_chat import (
     read_leaves,
     read_upstream,
     text_field,
+    tokens_field,
 )
 from guiju.wire.strings import Places, decode, encode, form_of, put
 
@@ -165,6 +166,7 @@ class AnthropicMessages:
         ask = ask_of(body, headers)
         if type(ask.body.get("max_tokens")) is not int:
             raise BadRequest(field="max_tokens", problem=Said("must be a whole number", "须为整数"))
+        tokens_field(ask.body, "max_tokens", least=0)  # 0 fills the upstream's prompt cache and answers nothing
         stream = ask.body.get("stream") or False
         if not isinstance(stream, bool):
             raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))

@@ -14,7 +14,7 @@ from guiju.types import Claim, Media, Path, Segment
 from guiju.wire import faults, ollama_request
 from guiju.wire.dialect import Ask, Json
 from guiju.wire.ollama_answer import CHAT, GENERATE, Head, OllamaAnswer, OllamaStream, Shape
-from guiju.wire.openai_chat import read_json, read_leaves, read_upstream, text_field
+from guiju.wire.openai_chat import from_base64, read_json, read_leaves, read_upstream, text_field
 from guiju.wire.strings import Places, decode, encode, form_of, put
 
 REQUEST = Places(
@@ -52,7 +52,7 @@ class Ollama:
         media: list[Media] = []
         for leaf in leaves:
             if leaf.kind == "opaque":
-                content = ollama_request.image(leaf.text, ".".join(map(str, leaf.path)))
+                content = from_base64(leaf.text, ".".join(map(str, leaf.path)))
                 media.append(Media(path=leaf.path, kind="image", digest=hashlib.sha256(content).hexdigest()))
             else:
                 role = self._role(value, leaf.path)

@@ -7,11 +7,11 @@ out (`raw`, `template`, `suffix`, `context`) is refused.
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from guiju.errors import BadRequest, Said
 from guiju.wire.dialect import Json
+from guiju.wire.openai_chat import MOST_TOKENS
 from guiju.wire.strings import encode
 
 _OPTIONS = {
@@ -62,14 +62,6 @@ def streams(body: Json) -> bool:
     if not isinstance(value, bool):
         raise BadRequest(field="stream", problem=Said("must be true or false", "须为 true 或 false"))
     return value
-
-
-def image(value: str, place: str) -> bytes:
-    """The bytes of an image. Raises: BadRequest: what is no base64 may be text."""
-    try:
-        return base64.b64decode(value, validate=True)
-    except ValueError:
-        raise BadRequest(field=place, problem=_BASE64) from None
 
 
 def _prompt(body: Json) -> list[Json]:
@@ -152,8 +144,11 @@ def _options(options: Any) -> Json:
         return {}
     if not isinstance(options, dict):
         raise BadRequest(field="options", problem=Said("must be an object", "须为对象"))
+    if (limit := options.get("num_predict")) is not None and (type(limit) is not int or limit > MOST_TOKENS):
+        wrong = Said("must be a whole number up to {most}", "须为不超过 {most} 的整数", most=MOST_TOKENS)
+        raise BadRequest(field="options.num_predict", problem=wrong)
     out = {theirs: options[name] for name, theirs in _OPTIONS.items() if options.get(name) is not None}
-    if type(limit := out.get("max_tokens")) is int and limit <= 0:  # -1: as many as it takes
+    if out.get("max_tokens", 1) <= 0:  # -1: as many as it takes
         del out["max_tokens"]
     if not out.get("stop", True):
         del out["stop"]

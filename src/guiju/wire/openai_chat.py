@@ -17,7 +17,20 @@ from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
 from guiju.wire.probabilities import alternatives, tells, with_alternatives
-from guiju.wire.strings import UNREADABLE, Leaf, Places, decode, decode_answer, encode, form_of, leaves, put
+from guiju.wire.strings import (
+    MOST_TEXTS,
+    MOST_VALUES,
+    UNREADABLE,
+    Leaf,
+    Places,
+    crowded,
+    decode,
+    decode_answer,
+    encode,
+    form_of,
+    leaves,
+    put,
+)
 
 REQUEST = Places(
     listed=frozenset(
@@ -61,26 +74,43 @@ ANSWER = Places(
     opaque=frozenset(("choices.*.message.audio.data", "choices.*.message.reasoning.encrypted_content")),
 )
 LOGPROBS = "logprobs"
+MOST_TOKENS = 2**31 - 1
+"""What servers keep a number of tokens in; a larger one fails there, if not before."""
 
 _MEDIA = {"image_url": "image", "input_audio": "audio", "file": "file", "video_url": "video"}
 
 
 def media_of(path: Path, kind: str, value: str) -> Media:
-    """A medium with the digest of its bytes, or of its address."""
+    """A medium with the digest of its bytes, or of its address. Raises: BadRequest: what is no base64 may be text."""
     head, _, data = value.partition(",")
     if not (head.startswith("data:") and head.endswith(";base64")):
         data = value if path[-1] in ("data", "file_data") else ""
-    try:
-        content = base64.b64decode(data, validate=True) or value.encode()
-    except ValueError:
-        content = value.encode()
+    content = from_base64(data, ".".join(map(str, path))) or value.encode()
     return Media(path=path, kind=kind, digest=hashlib.sha256(content).hexdigest())  # type: ignore[arg-type]
+
+
+def from_base64(data: str, place: str) -> bytes:
+    """The bytes; lines may be broken as mail breaks them, and the padding may be missing. Raises: BadRequest."""
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        data = data.replace("\r", "").replace("\n", "").rstrip("=")
+    try:
+        return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
+    except ValueError:
+        raise BadRequest(field=place, problem=Said("must be base64", "须为 base64")) from None
 
 
 def read_json(body: bytes) -> Json:
     """A request's body. Raises: BadRequest."""
+    if crowded(body):
+        many = Said("holds more than {n} values; send less at once", "所含的值超过 {n} 个；请分批发送", n=MOST_VALUES)
+        raise BadRequest(field="body", problem=many)
     try:
         value = decode(body)
+    except ArithmeticError:
+        beyond = Said("has a number that is too large or too small", "含有过大或过小的数")
+        raise BadRequest(field="body", problem=beyond) from None
     except UNREADABLE as problem:
         raise BadRequest(
             field="body", problem=Said("is not JSON: {problem}", "不是 JSON：{problem}", problem=quoted(problem))
@@ -93,9 +123,13 @@ def read_json(body: bytes) -> Json:
 def read_leaves(body: Json, places: Places) -> list[Leaf]:
     """A request's strings, without its identifiers. Raises: BadRequest."""
     try:
-        return [leaf for leaf in leaves(body, places) if leaf.kind != "listed"]
+        found = [leaf for leaf in leaves(body, places) if leaf.kind != "listed"]
     except RecursionError as problem:
         raise BadRequest(field="body", problem=Said("has {problem}", "有{problem}", problem=problem)) from None
+    if len(found) > MOST_TEXTS:
+        many = Said("holds more than {n} texts; send less at once", "所含的文本超过 {n} 段；请分批发送", n=MOST_TEXTS)
+        raise BadRequest(field="body", problem=many)
+    return found
 
 
 def text_field(body: Json, name: str, default: str | None = None) -> str:
@@ -105,6 +139,19 @@ def text_field(body: Json, name: str, default: str | None = None) -> str:
         problem = Said("must be a string", "须为字符串") if name in body else Said("is missing", "缺少此字段")
         raise BadRequest(field=name, problem=problem)
     return value
+
+
+def tokens_field(body: Json, name: str, least: int = 1) -> None:
+    """How many tokens an answer may have. Raises: BadRequest where that is no number, or none that can be meant."""
+    value = body.get(name)
+    if value is not None and (type(value) is not int or not least <= value <= MOST_TOKENS):
+        wrong = Said(
+            "must be a whole number from {least} to {most}",
+            "须为 {least} 到 {most} 的整数",
+            least=least,
+            most=MOST_TOKENS,
+        )
+        raise BadRequest(field=name, problem=wrong)
 
 
 def claim_of(value: Json, headers: Mapping[str, str]) -> Claim:
@@ -169,6 +216,8 @@ class OpenAiChat:
                 raise BadRequest(
                     field=f"messages[{number}]", problem=Said("must be an object with a `role`", "须为含 `role` 的对象")
                 )
+        tokens_field(value, "max_tokens")
+        tokens_field(value, "max_completion_tokens")
         segments: list[Segment] = []
         media: list[Media] = []
         for leaf in read_leaves(value, REQUEST):

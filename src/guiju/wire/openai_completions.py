@@ -23,6 +23,7 @@ from guiju.wire.openai_chat import (
     read_json,
     read_leaves,
     read_upstream,
+    tokens_field,
 )
 from guiju.wire.openai_stream import ChatStream
 from guiju.wire.openai_tokens import texts_of
@@ -68,6 +69,7 @@ class OpenAiCompletions:
                 continue
             role = "user" if leaf.path[0] in ("prompt", "suffix") else ""
             segments.append(Segment(path=leaf.path, text=leaf.text, role=role, form=form_of(leaf.kind)))
+        tokens_field(value, "max_tokens", least=0)  # 0 asks for what `echo` and `logprobs` tell of the prompt
         ask = ask_of(value, body, headers, segments, media)
         ask.choices *= prompts
         if ask.choices > MOST_ANSWERS:

@@ -9,6 +9,7 @@ from typing import Any
 
 from guiju.errors import BadRequest, Said
 from guiju.wire.dialect import Json
+from guiju.wire.strings import MOST_TEXTS
 
 MODEL = "guiju-moderation"
 
@@ -18,6 +19,9 @@ def inputs(body: Json) -> list[str]:
     value: Any = body.get("input")
     if isinstance(value, str):
         return [value]
+    if isinstance(value, list) and len(value) > MOST_TEXTS:
+        many = Said("holds more than {n} texts; send less at once", "所含的文本超过 {n} 段；请分批发送", n=MOST_TEXTS)
+        raise BadRequest(field="input", problem=many)
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         return list(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):

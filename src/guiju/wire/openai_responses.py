@@ -24,6 +24,7 @@ from guiju.wire.openai_chat import (
     read_leaves,
     read_upstream,
     text_field,
+    tokens_field,
 )
 from guiju.wire.openai_responses_stream import ResponsesStream
 from guiju.wire.probabilities import alternatives, tells, with_alternatives
@@ -91,6 +92,7 @@ class OpenAiResponses:
                 "后台生成的回答将在未经审查之处被取走；请勿使用",
             )
             raise BadRequest(field="background", problem=problem)
+        tokens_field(value, "max_output_tokens")
         segments: list[Segment] = []
         media: list[Media] = []
         for leaf in read_leaves(value, REQUEST):

@@ -99,8 +99,15 @@ _LONGEST_NUMBER = 60
 DEEPEST = 200
 """Objects and lists inside each other; no body that is meant to be read goes deeper."""
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading JSON raises: it is none, or goes too deep."""
+MOST_TEXTS = 50_000
+"""Strings of one request that are reviewed: each costs some microseconds and some hundred bytes."""
+MOST_VALUES = 400_000
+"""Values of one request: more than an embedding of tokens has (300,000), and less than what takes seconds to look through."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?"?', re.DOTALL)
+"""A string in JSON source, also one without its end: nothing is looked at twice."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
+"""What reading JSON raises: it is none, goes too deep, or has a number with an exponent beyond all measure."""
 
 Kind = Literal["text", "json", "name", "number", "listed", "opaque"]
 """`listed` is an identifier in a place for one; a leaf that stands there and is none is `text`."""
@@ -112,6 +119,24 @@ def decode(data: bytes) -> Any:
     Raises: UNREADABLE.
     """
     return _decode(data)
+
+
+def crowded(data: bytes) -> bool:
+    """Whether JSON source holds more than MOST_VALUES values; told without reading it, which is what would take long."""
+    if len(data) < 2 * MOST_VALUES or _values(data, 0, len(data)) < MOST_VALUES:  # what stands in strings counted too
+        return False
+    values = strings = at = 0
+    for found in _STRING.finditer(data):
+        values += _values(data, at, found.start())
+        at, strings = found.end(), strings + 1
+        if max(values, strings / 2) > MOST_VALUES:  # a key and a value may be two strings
+            return True
+    return values + _values(data, at, len(data)) > MOST_VALUES
+
+
+def _values(data: bytes, start: int, end: int) -> int:
+    """At most so many values: each but the first stands behind one of these."""
+    return data.count(b",", start, end) + data.count(b"[", start, end) + data.count(b"{", start, end)
 
 
 def decode_string(data: bytes) -> str:
@@ -255,8 +280,10 @@ def _walk(value: Any, place: _Place, path: Path, found: list[Leaf]) -> None:
             _walk(inner, below, (*path, number), found)
     elif (
         (kind is int or kind is Decimal or kind is float)
-        and abs(value) > (EPOCH if place.kind == "listed" else LARGE)
         and not place.seed
+        and not -(most := EPOCH if place.kind == "listed" else LARGE)
+        <= value
+        <= most  # abs() of 1e999999999999 overflows
     ):
         found.append(Leaf(path, place.pattern, _digits(value), "number"))
 

@@ -42,6 +42,10 @@ ENDINGS = {
         _("Whoever runs the program needs a new key. If you think that it should not have been revoked, say so below."),
         decided=True,
     ),
+    "rejected": Ending(
+        _("The request was turned away before a model was asked: it could not be read, or its key may not ask that."),
+        _("The error with this number says what to change. If it is wrong, tell whoever runs this service the number."),
+    ),
     "upstream_error": Ending(
         _("The model gave no answer, or broke it off in the middle."),
         _("Ask again in a moment."),
@@ -53,4 +57,4 @@ ENDINGS = {
         _("Ask again, if you still need the answer."),
     ),
 }
-"""By outcome (ledger/entries.py: Closed). The refusals aren't here."""
+"""By outcome (ledger/entries.py: Closed), and of what was turned away (Rejected). The refusals aren't here."""

@@ -12,6 +12,7 @@ from guiju import clock
 from guiju.control.records.models import Checkpoint, Entry, Exchange, Head
 from guiju.control.services.models import App
 from guiju.ledger import entries, seal
+from guiju.types import Action
 
 PAGE = 50
 MINUTE = 60_000
@@ -80,6 +81,8 @@ def search(
         if at.isdigit():
             rows = rows.filter(Q(at_ms__lt=int(at)) | Q(at_ms=int(at), id__lt=key))
     page = list(rows.order_by("-at_ms", "-id")[: PAGE + 1])
+    if not page and _ID.fullmatch(begin := text.upper().replace("EX_", "ex_")) and (turned_away := _rejected(begin)):
+        page = [turned_away]
     following = f"{page[PAGE - 1].at_ms}-{page[PAGE - 1].id}" if len(page) > PAGE else ""
     return page[:PAGE], following
 
@@ -90,13 +93,25 @@ def apps() -> list[str]:
 
 
 def exchange(id: str, *, patience: float = 0.0) -> Exchange | None:
-    """An exchange; with `patience`, one that has just ended is waited for: the journal is read a moment later."""
+    """An exchange; with `patience`, one that has just ended is waited for: the journal is read a moment later.
+
+    Of a request that was turned away there is no row: it gets one here that isn't kept, with the outcome `rejected`.
+    """
     until = clock.monotonic() + patience
-    while (row := Exchange.objects.filter(pk=id).first()) is None or not row.outcome:
+    while (row := Exchange.objects.filter(pk=id).first() or _rejected(id)) is None or not row.outcome:
         if not _ID.fullmatch(id) or clock.monotonic() > until:
             break
         time.sleep(_LOOK)
     return row
+
+
+def _rejected(id: str) -> Exchange | None:
+    found = Entry.objects.filter(exchange=id, kind="exchange.rejected").first()
+    entry = entries.decode(bytes(found.body)) if found is not None else None
+    if not isinstance(entry, entries.Rejected):
+        return None
+    told = {"door": entry.door, "app": entry.app, "subject": entry.subject}
+    return Exchange(id=id, at_ms=entry.at_ms, action=Action.ALLOW.value, outcome="rejected", **told)
 
 
 def lexicons_of(exchange: str) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from guiju.control import internal, publish
 from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.records import actions, charts, queries
-from guiju.control.records.models import Exchange
 from guiju.control.records.reading import around, readable, text_at
 from guiju.ledger import entries
 from guiju.review.explain import for_operator
@@ -82,13 +81,14 @@ def _ms(text: str) -> int:
 
 def _item(request, exchange, raw=None):
     found = queries.entries_of(exchange)
-    row = Exchange.objects.filter(pk=exchange).first()
+    row = queries.exchange(exchange)
     if not found or row is None:
         raise Http404
     language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
     taxonomy = plugins.taxonomy()
     opened = next((e for _, e in found if isinstance(e, entries.Opened)), None)
     closed = next((e for _, e in found if isinstance(e, entries.Closed)), None)
+    rejected = next((e for _, e in found if isinstance(e, entries.Rejected)), None)
     contents = None if raw is None else {part: readable(data) for part, data in raw.items()}
     judged = []
     for part, entry in (("input", opened), ("output", closed)):
@@ -109,7 +109,8 @@ def _item(request, exchange, raw=None):
         request,
         "records/item.html",
         {
-            "row": row, "found": found, "opened": opened, "closed": closed, "judged": judged, "contents": contents,
+            "row": row, "found": found, "opened": opened, "closed": closed, "rejected": rejected, "judged": judged,
+            "contents": contents,
             "acts": [e for _, e in found if isinstance(e, entries.Act)],
             "label": msgspec.json.format(closed.label.encode()).decode() if closed and closed.label else "",
             "may_read": "contents.read" in permissions(request.user),

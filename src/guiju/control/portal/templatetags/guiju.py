@@ -51,6 +51,7 @@ def tone(action):
             "upstream_error",
             "our_error",
             "interrupted",
+            "rejected",
         )
         else ""
     )
@@ -69,7 +70,7 @@ def word(value):
         "allow": _("allowed"), "mask": _("masked"), "refuse": _("refused"), "block": _("blocked"), "escalate": _("escalated"),
         "served": _("served"), "masked": _("masked"), "refused": _("stopped"), "blocked": _("blocked"),
         "input_refused": _("refused"), "input_blocked": _("blocked"), "client_left": _("client left"),
-        "suspended": _("suspended"),
+        "suspended": _("suspended"), "rejected": _("turned away"),
         "revoked": _("revoked"), "upstream_error": _("upstream failed"), "our_error": _("our failure"),
         "interrupted": _("interrupted"), "running": _("running"), "sandbox": _("sandbox"), "draft": _("draft"),
         "waiting": _("waits for a second person"), "active": _("in force"), "retired": _("retired"), "": _("running"),

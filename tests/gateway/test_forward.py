@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from guiju.gateway.breaker import FAILURES
+from guiju import clock
+from guiju.gateway.breaker import FAILURES, retry_after
 from guiju.gateway.forward import unfit
-from guiju.gateway.upstream import retry_after
 from inside import CUT, JSON, Inside, body_of, status_of
 
 CHAT = "/v1/chat/completions"
@@ -156,11 +156,11 @@ def test_one_that_asked_to_be_left_alone_is_asked_once_that_is_over(tmp_path: Pa
 
 
 def test_retry_after_is_read_in_both_forms():
-    assert retry_after({"retry-after": "7"}) == 7
-    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
-    assert retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}) > 1e9
+    assert retry_after({"retry-after": "7"}, clock.now()) == 7
+    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, clock.now()) == 0
+    assert retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}, clock.now()) > 1e9
     for none in ("", "-3", "soon", "٣"):
-        assert retry_after({"retry-after": none}) == 0
+        assert retry_after({"retry-after": none}, clock.now()) == 0
 
 
 def test_an_answer_in_another_form_than_asked_is_named():

@@ -10,6 +10,9 @@ Pure: the clock is an argument, in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 FAILURES = 5
@@ -19,6 +22,17 @@ PAUSE, LONGEST = 5.0, 60.0
 
 State = Literal["closed", "open", "half_open"]
 STATES: tuple[State, ...] = get_args(State)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds that a `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3); 0 where none can be read."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 class Breaker:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from guiju import clock
 from guiju.errors import Said, UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
 from guiju.gateway import routing
+from guiju.gateway.breaker import retry_after
 from guiju.gateway.routing import Target
-from guiju.gateway.upstream import Reply, retry_after
+from guiju.gateway.upstream import Reply
 from guiju.types import Path
 from guiju.wire import faults
 from guiju.wire.dialect import Ask
@@ -139,5 +141,5 @@ async def refusal(reply: Reply, upstream: str) -> UpstreamRefused:
     error = UpstreamRefused(upstream=upstream, upstream_status=reply.status, problem=faults.kind_of(found))
     status = reply.status if 400 <= reply.status < 500 else 502
     error.status = _STATUS.get(reply.status, status)  # type: ignore[misc]
-    error.retry_after = retry_after(reply.headers)
+    error.retry_after = retry_after(reply.headers, clock.now())
     return error

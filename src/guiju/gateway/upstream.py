@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ import httptools
 
 from guiju import clock
 from guiju.errors import GuijuError, Said, UpstreamError, UpstreamTimeout, UpstreamUnavailable
-from guiju.gateway.breaker import Breaker, State
+from guiju.gateway.breaker import Breaker, State, retry_after
 from guiju.quoted import quoted
 
 _READ_AHEAD = 262_144
@@ -29,17 +28,6 @@ _BARREN = 262_144
 
 _KEPT = 256
 """Connections to one upstream that wait for the next request."""
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that a `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3); 0 where none can be read."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - clock.now()).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
 
 
 class Stale(Exception):
@@ -268,14 +256,17 @@ class Reply(asyncio.Protocol):
             self._fail(UpstreamTimeout(upstream=self._pool.name, seconds=round(waited)))
 
     async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error
+        self._raise()
         self._waiter = self._pool.loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-        if self._error is not None and not self._chunks:
+        if not self._chunks:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
             raise self._error
 
     def _wake(self) -> None:
@@ -394,7 +385,7 @@ class Pool:
             said = Said("it answered {status}", "它返回 {status}", status=reply.status)
             self._failed({"zh": said.zh, "en": str(said)})
             return
-        if reply.status == 429 and (seconds := retry_after(reply.headers)):
+        if reply.status == 429 and (seconds := retry_after(reply.headers, clock.now())):
             self.breaker.rest(now, seconds)
         else:
             self.breaker.succeeded()

@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 a module can't be compiled (what mypyc says is printed), 3
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -64,6 +65,13 @@ def digest() -> str:
 
 def build(folder: Path) -> Path:
     """Make the copy there, unless it is there already. Returns the folder. Raises: Failed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:  # one at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(folder)
+
+
+def _build(folder: Path) -> Path:
     stamp, of = folder / "stamp", digest()
     if stamp.exists() and stamp.read_text() == of:
         return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 from unittest import mock
@@ -23,6 +24,12 @@ from guiju.work import checkpoint, drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = "2026-11-23"
+
+
+@pytest.fixture(autouse=True)
+def _no_journal_of_others() -> None:
+    """`prove` reads the session's journal too: what other files left there was never taken into this ledger."""
+    shutil.rmtree(settings.GUIJU.journal, ignore_errors=True)
 
 
 @pytest.fixture

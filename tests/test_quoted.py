@@ -20,7 +20,7 @@ from guiju.errors import Said, told
 from guiju.quoted import quoted
 
 KEY = "k" * 32
-SOON = int(time.time()) + 600
+SOON = int(time.time()) + 86_400  # a whole run later it is still to come
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True):

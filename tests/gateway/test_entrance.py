@@ -162,7 +162,7 @@ def test_who_speaks_no_tls_or_an_old_one_is_sent_away_and_leaves_nothing_open(me
             assert b"HTTP" not in await front.ask(LAST)
             with pytest.raises((ssl.SSLError, ConnectionResetError)):
                 await front.connect(old)
-        assert await files(front) == before
+        assert await files(front) <= before
         assert (await front.ask(LAST, trusting(authority))).endswith(b"True")
 
     meet(client, tls_cert=cert, tls_key=key)

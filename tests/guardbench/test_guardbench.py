@@ -13,7 +13,7 @@ from bench.guardbench import table
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.nginx
 def test_a_quick_run_measures_both_and_finds_the_leak_of_the_one_that_has_no_guard(tmp_path: Path):
     command = [

@@ -22,7 +22,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.compiler
 def test_compiled_it_does_the_same():
     made = run("scripts/compiled.py", str(FOLDER))

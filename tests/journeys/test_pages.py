@@ -235,7 +235,7 @@ class TestChat:
     def test_a_thumb_is_kept(self, page: Page):
         self.say(page, "你好")
         self.thumb_down(page)
-        expect(page.locator("#status")).to_contain_text("谢谢")
+        expect(page.locator("#status")).to_contain_text("谢谢", timeout=20_000)
         page.reload()
         expect(page.get_by_role("button", name="没帮助")).to_have_attribute("aria-pressed", "true")
 

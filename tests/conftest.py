@@ -38,7 +38,6 @@ hypothesis.settings.load_profile("guiju")
 
 NEEDS = {
     "browser": services.Need("Chromium", "chromium fonts-noto-cjk", services.chromium),
-    "compiler": services.Need("A C compiler with Python's headers", "gcc python3-dev", services.compiler),
     "curl": services.Need("curl", "curl", partial(shutil.which, "curl")),
     "nginx": services.Need("nginx", "nginx", services.nginx),
     "postgres": services.Need("PostgreSQL", "postgresql", services.postgres_bin),

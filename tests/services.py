@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +26,6 @@ class Need(NamedTuple):
     packages: str
     """Debian's, for the `apt install` line."""
     find: Callable[[], str | None]
-
-
-def compiler() -> str | None:
-    """The C compiler that this Python was built with, where Python's headers are here too."""
-    there = Path(sysconfig.get_path("include"), "Python.h").exists()
-    return shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]) if there else None
 
 
 def chromium() -> str | None:

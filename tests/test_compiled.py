@@ -23,9 +23,10 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.compiler
 def test_compiled_it_does_the_same():
     made = run("scripts/compiled.py", str(FOLDER))
+    if made.returncode == 3:
+        pytest.skip(made.stderr)
     assert made.returncode == 0, made.stdout + made.stderr
     where = run("-c", "import guiju.gateway.exchange as e, guiju.review.holdback as h; print(e.__file__, h.__file__)")
     assert [path.endswith(".so") for path in where.stdout.split()] == [True, True], where.stdout + where.stderr

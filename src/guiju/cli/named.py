@@ -65,37 +65,33 @@ def service(name: str | None, *, otherwise_first: bool = False) -> Any:
     return found
 
 
+def _named(model: Any, name: str, missing: type[BadRequest]) -> Any:
+    found = model.objects.filter(name=name).first()
+    if found is None:
+        there = ", ".join(model.objects.order_by("id").values_list("name", flat=True)) or "-"
+        raise missing(name=name, there=there)
+    return found
+
+
 def upstream(name: str) -> Any:
     """An upstream by its name. Raises: NoSuchUpstream."""
     from guiju.control.services.models import Upstream
 
-    found = Upstream.objects.filter(name=name).first()
-    if found is None:
-        there = ", ".join(Upstream.objects.order_by("id").values_list("name", flat=True)) or "-"
-        raise NoSuchUpstream(name=name, there=there)
-    return found
+    return _named(Upstream, name, NoSuchUpstream)
 
 
 def app(name: str) -> Any:
     """An app by its name. Raises: NoSuchApp."""
     from guiju.control.services.models import App
 
-    found = App.objects.filter(name=name).first()
-    if found is None:
-        there = ", ".join(App.objects.order_by("id").values_list("name", flat=True)) or "-"
-        raise NoSuchApp(name=name, there=there)
-    return found
+    return _named(App, name, NoSuchApp)
 
 
 def detector(name: str) -> Any:
     """A detector that is elsewhere, by its name. Raises: NoSuchDetector."""
     from guiju.control.services.models import Detector
 
-    found = Detector.objects.filter(name=name).first()
-    if found is None:
-        there = ", ".join(Detector.objects.order_by("id").values_list("name", flat=True)) or "-"
-        raise NoSuchDetector(name=name, there=there)
-    return found
+    return _named(Detector, name, NoSuchDetector)
 
 
 def key(word: str) -> Any:

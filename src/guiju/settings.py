@@ -320,7 +320,7 @@ SETTINGS: tuple[Setting, ...] = (
         log_format,
         "logfmt",
         "",
-        Said("Lines of a gateway worker's log: logfmt or json", "网关工作进程的日志格式：logfmt 或 json"),
+        Said("Lines of every process's log: logfmt or json", "各进程的日志格式：logfmt 或 json"),
     ),
     Setting(
         "telemetry.otlp_endpoint",

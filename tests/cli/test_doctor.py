@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import services
 from cli.test_verbs import clean_environment, write_exchange
 from guiju.journal import reader
 
@@ -118,6 +119,20 @@ def test_what_is_wrong_is_bad_and_says_what_to_do(home: Path, guiju, model: str)
     assert [state for said, state in upstreams.items() if "wrong doesn't take our key (401)" in said] == ["bad"]
     assert [state for said, state in upstreams.items() if "away" in said and "can't be reached" in said] == ["bad"]
     assert "sk-" not in done.stdout
+
+
+@pytest.mark.redis
+def test_redis_that_is_away_is_bad_where_quotas_are_closed_without_it(home: Path, guiju):
+    guiju("key", "create", "--app", "demo")
+    with services.redis() as url:
+        (there,) = found(guiju("doctor", "--json", GUIJU_REDIS_URL=url))["counters"]
+    assert there[0] == "good"
+    for outage, state in (("closed", "bad"), ("local", "look")):
+        done = guiju("doctor", "--json", GUIJU_REDIS_URL=url, GUIJU_QUOTA_OUTAGE=outage)
+        ((said, sentence),) = found(done)["counters"]
+        assert said == state
+        assert "Redis doesn't answer" in sentence
+        assert outage in sentence
 
 
 def test_a_changed_journal_is_bad(home: Path, guiju):

@@ -105,7 +105,7 @@ def _worker(args: argparse.Namespace, config: Config) -> int:
 
     from guiju.gateway import worker
     from guiju.gateway.listening import inherited
-    from guiju.gateway.log_lines import Lines
+    from guiju.log_lines import Lines
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(config["log.format"]))

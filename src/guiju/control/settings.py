@@ -182,7 +182,7 @@ WHITENOISE_MAX_AGE = 60  # asked again after a minute: a page mustn't run with s
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "time={asctime} level={levelname} logger={name} {message}", "style": "{"}},
+    "formatters": {"line": {"()": "guiju.log_lines.Lines", "form": GUIJU["log.format"]}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": str(GUIJU["log.level"]).upper()},
     "loggers": {"django.request": {"level": "ERROR"}, "uvicorn": {"level": "WARNING"}},

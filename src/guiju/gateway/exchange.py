@@ -39,7 +39,6 @@ from guiju.gateway.compiled import Compiled
 from guiju.gateway.forward import forward
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
-from guiju.gateway.log_lines import fields
 from guiju.gateway.panel import Panel
 from guiju.gateway.refusal import Speaker
 from guiju.gateway.restoring import Restoring
@@ -48,6 +47,7 @@ from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
 from guiju.label.record import produced
 from guiju.ledger import entries, seal
+from guiju.log_lines import fields
 from guiju.review.explain import language_of
 from guiju.review.judge import combine
 from guiju.review.restore import Kept

@@ -9,8 +9,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from guiju import clock
-from guiju.gateway.log_lines import fields
 from guiju.ledger import entries, seal
+from guiju.log_lines import fields
 from guiju.review.judge import combine
 from guiju.types import Media, Verdict
 from guiju.wire.dialect import Ask

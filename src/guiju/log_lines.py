@@ -1,4 +1,4 @@
-"""How a worker's log lines look: logfmt or JSON, one line each, times in UTC (ISO 8601).
+"""How the log lines of every process look: logfmt or JSON, one line each, times in UTC (ISO 8601).
 
 Fields beside the sentence come as `extra=fields(exchange=…)`; none of them holds contents of an exchange.
 """

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from guiju.gateway.log_lines import Lines, fields
+from guiju.log_lines import Lines, fields
 
 
 def line(form: str, message: str, *args: object, **more: object) -> str:

@@ -1,6 +1,6 @@
 """A snapshot made ready: everything that an exchange looks up, found without searching.
 
-Built beside the running one (reload.py) and swapped in whole; nothing of it changes afterwards.
+Built beside the running one (reload.py) and swapped in whole; what it says doesn't change afterwards.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Compiled:
             for route in service.models:
                 name = (service.name, route.name)
                 self._routes[name] = (*self._routes.get(name, ()), route)
+        self._ways: dict[tuple[str, str, str], list[tuple[ModelRoute, str]]] = {}
+        """(door, service, name of a route) -> what `ways` found: asked by every exchange."""
 
     def door(self, key: Key, app: App, service: Service) -> Door:
         """What a key opens, and what limits it."""
@@ -99,11 +101,19 @@ class Compiled:
         """Whether the service has this name in its list."""
         return (service, model) in self._routes
 
-    def ways(self, dialect: Dialect, routes: Iterable[ModelRoute]) -> list[tuple[ModelRoute, str]]:
-        """The routes that a door can take, each with the first of the door's ways that its upstream offers.
+    def ways(self, dialect: Dialect, app: App, model: str) -> list[tuple[ModelRoute, str]]:
+        """Where a model name leads, each route with the first of the door's ways that its upstream offers.
 
-        Raises: WrongDoor where there is none.
+        Raises: UnknownModel; WrongDoor where the door has no way to any of them.
         """
+        routes = self.routes(app, model)
+        asked = (dialect.name, app.service, routes[0].name)
+        found = self._ways.get(asked)
+        if found is None:
+            found = self._ways[asked] = self._find(dialect, routes)
+        return found
+
+    def _find(self, dialect: Dialect, routes: Iterable[ModelRoute]) -> list[tuple[ModelRoute, str]]:
         offered = [(route, self._offers(route.upstream)) for route in routes]
         ways = [(r, next((way for way in dialect.upstreams if way in offers), "")) for r, offers in offered]
         if found := [(route, way) for route, way in ways if way]:

@@ -180,12 +180,12 @@ class Exchange:
         newest = next((s.text for s in reversed(ask.segments) if s.role == "user"), "")
         self.language = language_of(self.call.headers.get("accept-language", ""), newest, door.service.language)
         compiled, pools = self.compiled, self.compiled.pools
-        routes = compiled.ways(self.dialect, compiled.routes(door.app, ask.model))
+        routes = compiled.ways(self.dialect, door.app, ask.model)
         planned = routing.plan(routes, lambda name: pools[name].wait(), random.random)
         self.target = planned[0]
-        asks = [bool(self.dialect.upstream_path(target.way)) for target in planned]
         # Whether anybody is asked is settled by the first: an answer of our own is no second try.
-        self.targets = [target for target, asked in zip(planned, asks, strict=True) if asked is asks[0]]
+        asked = bool(self.dialect.upstream_path(self.target.way))
+        self.targets = [target for target in planned if bool(self.dialect.upstream_path(target.way)) is asked]
         self.admitted = admission.admit(
             door, ask.claim, self._claimed, self.target, compiled, gateway.keyring.pepper, self.language
         )
@@ -195,7 +195,6 @@ class Exchange:
         gateway.check_space()
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
-        self.speaker = Speaker(gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
         self.panel = slow.panel_of(self) if compiled.panels else None
         gateway.running.add(self)
         self.move(ADMITTED)
@@ -441,6 +440,10 @@ class Exchange:
     def app(self) -> Any:
         assert self.admitted is not None
         return self.admitted.app
+
+    @property
+    def speaker(self) -> Speaker:
+        return Speaker(self.gateway.taxonomy, self.compiled.snapshot.provider, self.id, self.language)
 
     def label(self) -> Json:
         return {"exchange": self.id, "label": self.record.wrapped()}

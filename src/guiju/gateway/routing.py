@@ -6,7 +6,7 @@ in its share (`weight`); one that is paused by its breaker, or asked to be left 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from guiju.snapshot import ModelRoute
@@ -23,7 +23,7 @@ class Target(NamedTuple):
 
 
 def plan(
-    routes: Iterable[tuple[ModelRoute, str]], wait: Callable[[str], float], draw: Callable[[], float]
+    routes: Sequence[tuple[ModelRoute, str]], wait: Callable[[str], float], draw: Callable[[], float]
 ) -> list[Target]:
     """The order in which to try.
 
@@ -32,6 +32,9 @@ def plan(
         wait: upstream -> seconds until it may be asked; 0 is now.
         draw: numbers drawn evenly from [0, 1).
     """
+    if len(routes) == 1:
+        ((route, way),) = routes
+        return [Target(route.upstream, route.model, way)]
     # Weighted sampling without replacement: Efraimidis and Spirakis 2006, the larger u^(1/w) first.
     ranked = [
         (wait(route.upstream), route.order, -(draw() ** (1 / max(route.weight, 1))), route, way)

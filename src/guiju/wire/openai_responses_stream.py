@@ -112,8 +112,8 @@ class ResponsesStream:
         """What became of a string that was judged alone: by channel, or by "" for an identifier, and by what it said."""
         self._keys: set[str] = set()
         """Unknown keys that have been judged: each once."""
-        self._homes: dict[str, tuple[Json, Path]] = {}
-        """Where a channel's text stands: its first event, and the way in it."""
+        self._homes: dict[str, tuple[Path, list[Json]]] = {}
+        """Where a channel's text stands: the way to it in its first event, and what says which event that was."""
         self._probabilities: dict[str, Probabilities] = {}
 
     def feed(self, data: bytes) -> Iterator[ResponseEvent]:
@@ -321,7 +321,7 @@ class ResponsesStream:
             if leaf.kind == "number":
                 event.numbers[channel] = leaf.text
             if not alone and channel not in self._homes:
-                self._homes[channel] = (event.body, leaf.path)
+                self._homes[channel] = (leaf.path, _way_to(event.body, leaf.path))
             reading: Reading = "id" if leaf.kind == "listed" else "alone" if alone else "both"
             event.texts.append(Text(channel, leaf.text, form_of(leaf.kind), reading))
             event.alone.append((channel, key if alone else None, leaf.path))
@@ -411,9 +411,9 @@ class ResponsesStream:
         if channel not in self._homes:
             self.withheld.append(channel)
             return b""
-        body, way = self._homes[channel]
+        path, levels = self._homes[channel]
         known = {said for (_, said), left in self._passed.items() if said == left}
-        return self._writer.event({"type": "response.text.delta"} | _alone(body, way, text, WORDS | known))
+        return self._writer.event({"type": "response.text.delta"} | _alone(path, levels, text, WORDS | known))
 
     def _where(self, channel: str) -> Where:
         """Kind and place of a text that grows, its item by the name under which it has left."""
@@ -459,19 +459,32 @@ def _index(value: Any) -> int:
     return value if type(value) is int and 0 <= value < _MOST else -1
 
 
-def _alone(body: Any, path: Path, text: str, known: AbstractSet[str]) -> Any:
-    """An event with this text in that place: the objects along the way to it, what says which they are, and nothing else."""
-    if not path:
-        return text
-    step, rest = path[0], path[1:]
-    if isinstance(step, int):
-        return [{} for _ in range(step)] + [_alone(body[step], rest, text, known)]
-    made: Json = {
-        key: value
-        for key, value in body.items()
-        if (key in ("type", "item_id") and isinstance(value, str) and value in known)
-        or ((key == "index" or key.endswith("_index")) and type(value) is int and 0 <= value < _MOST)
-    }
-    if made.get("type", "").endswith(".delta"):
-        made |= {"delta": ""} | ({"logprobs": []} if made["type"] == "response.output_text.delta" else {})
-    return {**made, step: _alone(body[step], rest, text, known)}
+def _way_to(body: Any, path: Path) -> list[Json]:
+    """Of each object along the way to a text, what says which it is: taken at once, since an event is changed as it leaves."""
+    levels: list[Json] = []
+    for step in path:
+        level = {} if isinstance(step, int) else {k: v for k, v in body.items() if _says_which(k, v)}
+        levels.append(level)
+        body = body[step]
+    return levels
+
+
+def _says_which(key: str, value: Any) -> bool:
+    if key in ("type", "item_id"):
+        return isinstance(value, str)
+    return (key == "index" or key.endswith("_index")) and type(value) is int and 0 <= value < _MOST
+
+
+def _alone(path: Path, levels: list[Json], text: str, known: AbstractSet[str]) -> Any:
+    """An event with this text in that place: the objects along the way to it, what says which they are as far as it has
+    left before, and nothing else."""
+    made: Any = text
+    for step, level in zip(reversed(path), reversed(levels), strict=True):
+        if isinstance(step, int):
+            made = [*({} for _ in range(step)), made]
+            continue
+        kept = {key: value for key, value in level.items() if not isinstance(value, str) or value in known}
+        if kept.get("type", "").endswith(".delta"):
+            kept |= {"delta": ""} | ({"logprobs": []} if kept["type"] == "response.output_text.delta" else {})
+        made = {**kept, step: made}
+    return made

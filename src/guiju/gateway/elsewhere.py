@@ -70,11 +70,11 @@ class Unusable:
     limit = 1_000_000
 
     def __init__(self, said: Said) -> None:
-        self._said = said
+        self.said = said
 
     async def ask(self, text: str, about: Context, id: str) -> tuple[Finding, ...]:
         """See `Source.ask`."""
-        raise Fault(self._said, again=False)
+        raise Fault(self.said, again=False)
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from cli.test_verbs import run as run
 from far_service import FarService, Got
 from guiju.control.services.detectors import BOUNDS
 from guiju.remote.webhook import signature
+from guiju.review import load
 from guiju.snapshot import Detector, decode
 
+GUARD = "from guiju.guard import guard\n\n\n@guard('{}')\ndef brands(text, context):\n    return None\n"
 SECRET = "0123456789abcdef0123456789abcdef"
 
 
@@ -125,3 +128,69 @@ def test_what_is_wrong_keeps_nothing_and_ends_with_2(run: Run, words: tuple[str,
     assert done.returncode == 2
     assert said in done.stderr
     assert told(run("detector", "list", "--json")) == []
+
+
+class TestPolicyCheck:
+    """`guiju policy check` knows what those elsewhere and guards bring."""
+
+    RULES = "  - {id: brand, class: X.brand, action: mask}\n  - {id: own, class: X.own, detector: far, action: mask}\n"
+
+    @pytest.fixture
+    def check(self, run: Run, tmp_path: Path) -> Callable[..., list[tuple[str, str]]]:
+        def checked(guards: str = "", rules: str = self.RULES) -> list[tuple[str, str]]:
+            lines = load.default_policy_yaml().splitlines(keepends=True)
+            at = next(n for n, line in enumerate(lines) if line.startswith("rules:")) + 1
+            yaml = "".join([*lines[:at], rules, *lines[at:], guards])
+            (tmp_path / "p.yaml").write_text(yaml, encoding="utf-8")
+            found = told(run("policy", "check", str(tmp_path / "p.yaml"), "--json"))["remarks"]
+            return [(yaml.splitlines()[r["line"] - 1].strip(), r["problem"]) for r in found]
+
+        return checked
+
+    @pytest.fixture
+    def guards(self, run: Run) -> Path:
+        folder: Path = run.home / "guards"  # type: ignore[attr-defined]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def test_a_class_that_nobody_brings_is_told_until_somebody_does(
+        self, run: Run, check: Any, guards: Path, secrets: str
+    ):
+        brand, own = self.RULES.strip().split("\n")
+        assert dict(check()) == {
+            brand.strip(): "rule `brand` can never act: no detector and no lexicon here finds `X.brand`",
+            own.strip(): "there is no detector `far` here",
+        }
+        run("detector", "add", "far", "webhook", "--set", "url=http://127.0.0.1:9/", "--secrets-file", secrets)
+        assert check() == []  # a webhook may bring any class
+        run("detector", "add", "far", "qwen3guard", "--set", "url=http://127.0.0.1:9/v1")
+        assert [problem for _, problem in check()] == [
+            "rule `brand` can never act: no detector and no lexicon here finds `X.brand`",
+            "rule `own` can never act: no detector and no lexicon here finds `X.own`",
+        ]
+        (guards / "brands.py").write_text(GUARD.format("X.brand"))
+        assert [line for line, _ in check("guards: [brands]\n")] == [own.strip()]
+        (guards / "brands.py").write_text(GUARD.format("X.other"))
+        problems = [problem for _, problem in check("guards: [brands]\n")]
+        assert any("no rule decides `X.other`" in problem for problem in problems)
+        assert any("finds `X.brand`" in problem for problem in problems)
+        run("detector", "remove", "far")
+
+    @pytest.mark.parametrize(
+        ("source", "why"),
+        [
+            (None, "there is no guards/ill.py and no such entry point"),
+            ("def (", "it can't be loaded: SyntaxError:1"),
+            ("import os; os._exit(0)", "its process ended"),
+            ("while True: pass", "it wasn't there within 3 s"),
+        ],
+    )
+    def test_a_guard_that_gives_no_verdict_is_told_at_its_line(
+        self, check: Any, guards: Path, source: str | None, why: str
+    ):
+        (guards / "ill.py").unlink(missing_ok=True)
+        if source is not None:
+            (guards / "ill.py").write_text(source)
+        assert check("guards:\n  - {name: ill, timeout: 0.5}\n", "") == [
+            ("- {name: ill, timeout: 0.5}", f"guard `ill` gives no verdict: {why}")
+        ]

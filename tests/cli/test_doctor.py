@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.test_detector import SECRET, judge
+from cli.test_detector import GUARD, SECRET, judge
 from cli.test_verbs import clean_environment, write_exchange
 from far_service import FarService
 from guiju.journal import reader
@@ -211,12 +211,14 @@ class TestDetectors:
             assert (state, why in said, "guiju detector add far" in said) == ("bad", True, True)
 
     def test_a_guard_that_is_not_there_or_is_outside_the_promise(self, home: Path, tmp_path: Path, guiju):
-        guards = "guards: [{name: there, fails_open: [output]}, {name: gone}]\n"
+        guards = "guards: [{name: there, fails_open: [output]}, {name: gone}, {name: ill}]\n"
         (tmp_path / "p.yaml").write_text(load.default_policy_yaml() + guards)
         assert guiju("policy", "activate", str(tmp_path / "p.yaml")).returncode == 0
         (home / "guards").mkdir()
-        (home / "guards/there.py").write_text("")
+        (home / "guards/there.py").write_text(GUARD.format("X.a"))
+        (home / "guards/ill.py").write_text("def (")
         told = found(guiju("doctor", "--json", "--offline"))["detector"]
-        assert [state for state, _ in told] == ["look", "bad"]
+        assert [state for state, _ in told] == ["look", "bad", "bad"]
         assert "there, outside the promise: without its verdict answers pass unjudged" in told[0][1]
         assert "there is no guards/gone.py" in told[1][1]
+        assert "ill gives no verdict: it can't be loaded: SyntaxError:1" in told[2][1]

@@ -20,7 +20,7 @@ from http.client import HTTPException
 import msgspec
 
 from guiju import clock, plugins
-from guiju.cli import doctor_detectors, reach
+from guiju.cli import brings, doctor_detectors, reach
 from guiju.cli.diagnosis import Finding, State
 from guiju.cli.main import FOUND, OK
 from guiju.cli.review_setup import active, setup
@@ -31,7 +31,6 @@ from guiju.journal import reader
 from guiju.journal.keyring import Keyring
 from guiju.label.record import DEMO_CODE
 from guiju.quoted import quoted
-from guiju.review.policy_check import criticise
 from guiju.snapshot import Upstream
 
 MARKS: dict[State, Said] = {"good": Said("good", "正常"), "look": Said("LOOK", "留意"), "bad": Said("BAD", "有误")}
@@ -271,7 +270,7 @@ def policy(config: Config) -> Iterator[Finding]:
     for service in snapshot.services:
         made = setup(config, service=service.name)
         reviewer = plugins.reviewer(made.policy, made.lexicons, plugins.taxonomy().placeholder)
-        remarks = criticise(made.policy, {d.name: d.classes for d in reviewer.detectors})
+        remarks = brings.remarks(config, reviewer)
         said = Said(
             "service {name}: {policy}, {state}",
             "服务 {name}：{policy}，{state}",

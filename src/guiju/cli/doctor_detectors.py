@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from guiju import clock, plugins
-from guiju.cli import probe
+from guiju.cli import brings, probe
 from guiju.cli.diagnosis import Finding
 from guiju.cli.review_setup import active
 from guiju.config import Config
 from guiju.errors import Said
-from guiju.guards import code
+from guiju.guards.declared import CannotLoad
 from guiju.journal.keyring import Keyring
 from guiju.review.outside import outside
 from guiju.review.policy import Asking
@@ -20,7 +20,7 @@ WHAT = Said("detector", "检测器")
 
 
 def settings(config: Config) -> Iterator[Finding]:
-    """Each can be asked as it is configured, and waits for its verdict. Asks nobody."""
+    """Each can be asked as it is configured, and waits for its verdict. Asks nobody elsewhere."""
     snapshot = active(config)
     if snapshot is None:
         return
@@ -41,22 +41,13 @@ def settings(config: Config) -> Iterator[Finding]:
         yield from _outside(ref.name, ref, remedy)
     for policy in snapshot.policies:
         for guard in parse_policy(policy.yaml, plugins.taxonomy(), file=policy.name).guards:
-            if code.find(config.home, guard.name) is None:
-                problem = Said(
-                    "there is no guards/{name}.py and no such entry point",
-                    "没有 guards/{name}.py，也没有同名入口点",
-                    name=guard.name,
+            try:
+                brings.declared_by(config, guard)
+            except CannotLoad as problem:
+                remedy = Said(
+                    "mend it, or take it out of policy {policy}", "请修复，或从策略 {policy} 中删除", policy=policy.name
                 )
-                yield _without(
-                    guard.name,
-                    guard,
-                    problem,
-                    Said(
-                        "put it there, or take it out of policy {policy}",
-                        "请补上，或从策略 {policy} 中删除",
-                        policy=policy.name,
-                    ),
-                )
+                yield _without(guard.name, guard, problem, remedy)
             yield from _outside(
                 guard.name,
                 guard,
@@ -85,7 +76,7 @@ def verdicts(config: Config) -> Iterator[Finding]:
             )
 
 
-def _without(name: str, how: Asking, problem: Said, remedy: Said) -> Finding:
+def _without(name: str, how: Asking, problem: object, remedy: Said) -> Finding:
     """One that gives no verdict: texts are refused; of one that only observes nothing hangs on it."""
     said = Said("{name} gives no verdict: {problem}", "{name} 不给出结论：{problem}", name=name, problem=problem)
     return Finding(WHAT, "look" if how.observe else "bad", said, remedy)

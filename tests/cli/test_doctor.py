@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 import services
+from cli.test_detector import GUARD, SECRET, judge
 from cli.test_verbs import clean_environment, write_exchange
+from far_service import FarService
 from guiju.journal import reader
+from guiju.review import load
 
 
 class Model(http.server.BaseHTTPRequestHandler):
@@ -145,3 +148,92 @@ def test_a_changed_journal_is_bad(home: Path, guiju):
     done = guiju("doctor", "--json", "--offline")
     assert done.returncode == 1
     assert found(done)["journal"][0][0] == "bad"
+
+
+class TestDetectors:
+    """Those that are elsewhere, and guards."""
+
+    @pytest.fixture
+    def far(self) -> Iterator[str]:
+        with FarService(judge) as running:
+            yield f"{running.url}/judge"
+
+    @pytest.fixture
+    def add(self, tmp_path: Path, guiju, far: str) -> Callable[..., None]:
+        def added(*how: str, name: str = "far", url: str = far, secret: str = SECRET) -> None:
+            (tmp_path / "secrets").write_text(f"secret={secret}")
+            given = ("--set", f"url={url}", "--secrets-file", str(tmp_path / "secrets"))
+            done = guiju("detector", "add", name, "webhook", *given, *how)
+            assert done.returncode == 0, done.stderr
+
+        return added
+
+    def test_one_that_answers_and_fails_closed_is_good(self, guiju, add):
+        add()
+        done = guiju("doctor", "--json")
+        ((state, said),) = found(done)["detector"]
+        assert (state, said.startswith("far gives a verdict in ")) == ("good", True)
+        assert "detector" not in found(guiju("doctor", "--json", "--offline"))
+
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [({"url": "http://127.0.0.1:9/judge"}, "can't be reached"), ({"secret": "f" * 32}, "gives no verdict")],
+    )
+    def test_one_that_gives_no_verdict_is_bad(self, guiju, add, given: dict[str, str], why: str):
+        add(**given)
+        done = guiju("doctor", "--json")
+        assert done.returncode == 1
+        ((state, said),) = found(done)["detector"]
+        assert (state, why in said, "guiju detector test far" in said) == ("bad", True, True)
+        assert given.get("secret", SECRET) not in done.stdout
+
+    def test_nothing_hangs_on_one_that_only_observes(self, guiju, add):
+        add("--observe", "yes", url="http://127.0.0.1:9/judge")
+        ((state, said),) = found(guiju("doctor", "--json"))["detector"]
+        assert (state, "can't be reached" in said) == ("look", True)
+
+    def test_what_is_outside_the_promise_is_said_without_asking(self, guiju, add):
+        add("--fails-open", "input output", "--lead", "20")
+        add("--directions", "input", "--fails-open", "output", name="other")
+        told = found(guiju("doctor", "--json", "--offline"))["detector"]
+        assert [state for state, _ in told] == ["look"] * 3
+        for clause, (_, said) in zip(("prompts pass", "answers pass", "20 characters ahead"), told, strict=True):
+            assert said.startswith("far, outside the promise: ")
+            assert clause in said
+            assert "--fails-open '' --lead 0" in said
+
+    @pytest.mark.parametrize(
+        ("broken", "why"),
+        [
+            ({"secrets": ""}, "its setting `secret` is missing"),
+            ({"settings": []}, "its setting `url` is missing"),
+            ({"adapter": "gone"}, "has no adapter `gone`"),
+            ({"secrets": "AAAA"}, "its secrets can't be opened"),
+        ],
+    )
+    def test_one_that_lacks_what_it_needs_is_bad_without_asking(
+        self, home: Path, guiju, add, broken: dict[str, object], why: str
+    ):
+        add()
+        file = home / "run/snapshot.json"
+        snapshot = json.loads(file.read_bytes())
+        snapshot["detectors"][0] |= broken
+        file.write_text(json.dumps(snapshot))
+        for words in (("--offline",), ()):
+            done = guiju("doctor", "--json", *words)
+            assert done.returncode == 1
+            ((state, said),) = found(done)["detector"]
+            assert (state, why in said, "guiju detector add far" in said) == ("bad", True, True)
+
+    def test_a_guard_that_is_not_there_or_is_outside_the_promise(self, home: Path, tmp_path: Path, guiju):
+        guards = "guards: [{name: there, fails_open: [output]}, {name: gone}, {name: ill}]\n"
+        (tmp_path / "p.yaml").write_text(load.default_policy_yaml() + guards)
+        assert guiju("policy", "activate", str(tmp_path / "p.yaml")).returncode == 0
+        (home / "guards").mkdir()
+        (home / "guards/there.py").write_text(GUARD.format("X.a"))
+        (home / "guards/ill.py").write_text("def (")
+        told = found(guiju("doctor", "--json", "--offline"))["detector"]
+        assert [state for state, _ in told] == ["look", "bad", "bad"]
+        assert "there, outside the promise: without its verdict answers pass unjudged" in told[0][1]
+        assert "there is no guards/gone.py" in told[1][1]
+        assert "ill gives no verdict: it can't be loaded: SyntaxError:1" in told[2][1]

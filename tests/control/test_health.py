@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guiju.control.health import MINUTES, History, by_upstream
+from guiju.control.health import MINUTES, History, by_name
 
 MINUTE = 60_000
 NOW = 1_000 * MINUTE
@@ -33,7 +33,7 @@ class TestNow:
             "n/1": told(a=said(state="open", wait_ms=4_000, errors=5, failed=5, last_error={"zh": "断", "en": "cut"})),
             "n/0": told(a=said(ok=3)),
         }
-        health = by_upstream(live)["a"]
+        health = by_name(live, "upstreams")["a"]
         assert [seen.worker for seen in health.workers] == ["n/0", "n/1"]
         assert (health.worst.worker, health.worst.state, health.worst.until_ms) == ("n/1", "open", NOW + 4_000)
         assert health.worst.last_error["zh"] == "断"
@@ -43,19 +43,19 @@ class TestNow:
             "unused": said(), "healthy": said(ok=1), "failing": said(ok=1, errors=1), "half_open": said(state="half_open"),
             "open": said(state="open", wait_ms=1, errors=9),
         }  # fmt: skip
-        found = by_upstream({"n/0": told(**cases)})
+        found = by_name({"n/0": told(**cases)}, "upstreams")
         assert {name: health.worst.state for name, health in found.items()} == {name: name for name in cases}
         pairs = (("healthy", "unused"), ("failing", "healthy"), ("failing", "half_open"), ("half_open", "open"))
         lives = ({"n/0": told(x=cases[a]), "n/1": told(x=cases[b])} for a, b in pairs)
-        ranked = [by_upstream(live)["x"].worst.state for live in lives]
+        ranked = [by_name(live, "upstreams")["x"].worst.state for live in lives]
         assert ranked == ["healthy", "failing", "half_open", "open"]
 
     def test_a_worker_of_an_older_version_is_understood(self):
         old = {"ok": 2, "errors": 0, "last_error": {}, "latency_ms": 3.0}
-        assert by_upstream({"n/0": told(a=old)})["a"].worst.state == "healthy"
+        assert by_name({"n/0": told(a=old)}, "upstreams")["a"].worst.state == "healthy"
 
     def test_a_worker_that_has_told_nothing_yet_is_left_out(self):
-        assert by_upstream({"n/0": {"seen_ms": NOW, "stats": {}}}) == {}
+        assert by_name({"n/0": {"seen_ms": NOW, "stats": {}}}, "upstreams") == {}
 
 
 class TestHistory:

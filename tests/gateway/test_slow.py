@@ -294,6 +294,48 @@ def test_open_for_prompts_is_not_open_for_answers(inside: Any, service: SlowServ
     assert len(running.asked) == 1
 
 
+# --- moderations --------------------------------------------------------------------------------------
+
+
+def moderate(running: Inside, *texts: str) -> tuple[int, Any]:
+    answer = running.send(request("/v1/moderations", json.dumps({"input": list(texts)}).encode()))
+    return status_of(answer), json.loads(body_of(answer))
+
+
+def test_moderations_ask_slow_detectors_too(inside: Any, service: SlowService):
+    running = inside()
+    bad = _refused_here()[0]
+    status, answer = moderate(running, "a fine day", f"praise {BAD}", bad)
+    assert (status, [r["flagged"] for r in answer["results"]]) == (200, [False, True, True])
+    assert {a["text"] for a in service.asked} == {
+        "a fine day",
+        f"praise {BAD}",
+    }  # what is refused here is shown to nobody
+    opened = next(e for e in running.entries if isinstance(e, entries.Opened))
+    found = next(t for t in opened.texts if t.path == ("input", 1)).judged[0].finding
+    assert (opened.asked, found.cls, found.detector, found.start) == (("far",), CLS, "far", 7)
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_without_a_verdict_a_moderation_is_an_error(inside: Any, service: SlowService, mood: str):
+    running = inside(attempts=1)
+    ill(service, mood)
+    status, answer = moderate(running, "a fine day")
+    assert (status, answer["error"]["code"]) == (503, "review_unavailable")
+    assert "results" not in answer
+    (entry,) = running.entries
+    assert (type(entry), entry.door, entry.code) == (entries.Rejected, "moderations", "review_unavailable")
+    assert running.gateway.counts.unjudged["input|closed|far"] == 1
+
+
+def test_in_open_mode_a_moderation_goes_without_and_says_so(inside: Any, service: SlowService):
+    running = inside(fails_open=("input",))
+    service.kill()
+    status, answer = moderate(running, "a fine day")
+    assert (status, answer["results"][0]["flagged"]) == (200, False)
+    assert next(e for e in running.entries if isinstance(e, entries.Opened)).unjudged == ("far",)
+
+
 # --- the rest -----------------------------------------------------------------------------------------
 
 

@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
+from guiju.config import load
 from guiju.errors import ReviewUnavailable
 from guiju.gateway.asking import Judge, Tab
 from guiju.gateway.guards import Guarded
 from guiju.gateway.panel import Panel
+from guiju.gateway.panels import panels_of
 from guiju.guard import Context, Found, check, guard
 from guiju.guards.code import Code, find, names
+from guiju.review.judge import Reviewer
+from guiju.review.load import default_policy_yaml, taxonomy
 from guiju.review.policy import Asking
+from guiju.review.policy_file import parse_policy
+from guiju.snapshot import Snapshot
 
 HOW_TO = Path(__file__).resolve().parents[2] / "docs/how-to/a-guard-in-ten-lines.md"
 HEAD = "from guiju.guard import guard\n"
@@ -139,6 +145,46 @@ def test_files_are_found_by_name(home: Path):
     (home / "guards/one.py").write_text("x = 2")
     assert find(home, "one").digest != first.digest  # type: ignore[union-attr]
     assert find(home, "two") is None
+
+
+async def test_an_installed_package_brings_a_guard_by_its_entry_point(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "rivals.py").write_text(HEAD + "@guard('X.rival')\ndef brand(text, context): return 'acme' in text\n")
+    info = tmp_path / "rivals-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rivals\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[guiju.guards]\nacme = rivals:brand\nbroken = rivals:nothing\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # the guard's own process gets it
+    assert {"acme", "broken"} <= set(names(home))
+    made = Panel([_installed(home, "acme")])
+    assert await ask(made, "see acme!") == [(0, 9, "X.rival")]
+    assert await ask(made, "see nobody") == []
+    assert made.names == (f"acme@{find(home, 'acme').digest}",)  # type: ignore[union-attr]
+    made.close()
+    broken = Panel([_installed(home, "broken")])
+    with pytest.raises(ReviewUnavailable, match="AttributeError"):
+        await ask(broken, "see acme!")
+    broken.close()
+    (home / "guards").mkdir()
+    (home / "guards/acme.py").write_text(HEAD + "@guard('X.own')\ndef g(text, context): return True")
+    own = Panel([_installed(home, "acme")])
+    assert await ask(own, "see") == [(0, 3, "X.own")]  # a file of that name stands before it
+    own.close()
+
+
+def _installed(home: Path, name: str) -> Judge:
+    """A guard as panels.py finds and asks it."""
+    policy = parse_policy(f"{default_policy_yaml()}guards: [{{name: {name}, timeout: 10}}]\n", taxonomy())
+    (made,) = panels_of(
+        Snapshot(version=1),
+        {"default": Reviewer(policy, [], {})},
+        load({"GUIJU_HOME": str(home)}),
+        None,
+        {},  # type: ignore[arg-type]
+    ).values()
+    return made.judges[0]
 
 
 def test_check_runs_a_guard_here():

@@ -369,6 +369,17 @@ PAGES = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def far(guiju: Whole) -> Iterator[None]:
+    """A detector elsewhere where nobody answers, outside the promise in every way: all that is red stands on the pages."""
+    given = ("--set", "url=http://127.0.0.1:9/judge", "--set", f"secret={'0' * 32}")
+    how = ("--fails-open", "input output", "--lead", "20", "--timeout", "0.2", "--attempts", "1")
+    assert command(guiju, "detector", "add", "far", "webhook", *given, *how).returncode == 0
+    yield
+    command(guiju, "detector", "remove", "far")
+
+
+@pytest.mark.usefixtures("far")
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("language", ["zh-CN", "en-US"])
 def test_every_page_is_whole_and_accessible(

@@ -20,6 +20,12 @@ def remarks(rules: str) -> list[tuple[int, str]]:
     return [(r.line, f"{r.problem} ({r.hint})") for r in criticise(policy, DETECTORS)]
 
 
+def with_a_root(rules: str) -> list[tuple[int, str]]:
+    """The same where a webhook may find whatever its service names."""
+    policy = parse_policy(f"name: p\nrules:\n{rules}", plugins.taxonomy())
+    return [(r.line, str(r.problem)) for r in criticise(policy, DETECTORS | {"far": ["A", "X"]})]
+
+
 def about(rules: str, line: int) -> str:
     return " ".join(said for at, said in remarks(rules) if at == line)
 
@@ -61,6 +67,19 @@ def test_a_rule_about_what_nobody_finds_can_never_act():
         f"  - {{id: a, class: X.tickets, action: mask}}\n{REST}", 3
     )
     assert "did you mean I.email?" in about(f"  - {{id: a, class: X.email, action: mask}}\n{REST}", 3)
+
+
+def test_what_a_root_stands_for_may_be_named_and_need_not_be_decided():
+    rest = "  - {id: rest, class: [A.1.h.drugs, A.1.h.fraud, A.2.a, I], action: mask}\n"
+    assert with_a_root(rest) == []
+    assert with_a_root(f"  - {{id: x, class: X.tickets, detector: far, action: mask}}\n{rest}") == []
+    assert with_a_root(f"  - {{id: x, class: '*', detector: far, action: refuse}}\n{rest}") == []
+    ((line, said),) = with_a_root(f"  - {{id: x, class: X.tickets, detector: lexicon, action: mask}}\n{rest}")
+    assert (line, "can never act" in said) == (3, True)
+    ((_, said),) = with_a_root(f"  - {{id: w, class: P.attack, action: mask}}\n{rest}")
+    assert "finds `P.attack`" in said
+    late = with_a_root("  - {id: x, class: X, action: mask}\n  - {id: y, class: X.tickets, action: block}\n" + rest)
+    assert late == [(4, "rule `y` is never asked: `x` before it decide all that it is about")]
 
 
 def test_a_detector_that_is_not_there_is_named_with_the_one_that_was_meant():

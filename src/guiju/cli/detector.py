@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from typing import Any
 
-from guiju.cli import named
+from guiju.cli import named, probe
 from guiju.cli.django_setup import finish, ready
 from guiju.cli.files import text_of
 from guiju.cli.main import FOUND, OK
 from guiju.cli.words import column, language, say
-from guiju.errors import BadRequest, GuijuError, Said, told
+from guiju.errors import BadRequest, Said, told
 from guiju.remote import ADAPTERS
+from guiju.review.outside import outside
 
-PROBE = "今天天气很好，我们去公园散步。 It is a fine day for a walk in the park."
-"""What `test` asks about: harmless words."""
 NUMBERS: dict[str, tuple[Any, Said]] = {
     "timeout": (float, Said("seconds of one try (default: 3)", "单次尝试的时限，秒（默认：3）")),
     "attempts": (int, Said("tries (default: 2)", "尝试次数（默认：2）")),
@@ -121,63 +119,41 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _list(as_json: bool) -> int:
+    from guiju.control import publish
     from guiju.control.services.detectors import FIELDS
     from guiju.control.services.models import Detector
 
-    rows = [
-        {f: getattr(d, f) for f in ("name", "adapter", "settings", *FIELDS)} | {"secrets": bool(d.secrets)}
-        for d in Detector.objects.order_by("id")
-    ]
+    rows = list(Detector.objects.order_by("id"))
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
+        shown = [
+            {f: getattr(d, f) for f in ("name", "adapter", "settings", *FIELDS)} | {"secrets": bool(d.secrets)}
+            for d in rows
+        ]
+        print(json.dumps(shown, ensure_ascii=False))
         return OK
-    for row in rows:
-        notes = [say(text.format(value=row[f]), text.zh.format(value=row[f])) for f, text in _NOTES.items() if row[f]]
-        line = f"{column(row['name'], 20)}  {column(row['adapter'], 18)}  {column(row['directions'], 12)}  "
+    for d in rows:
+        notes = [say("observes only", "仅观察")] if d.observe else [say(said) for said in outside(publish.detector(d))]
+        line = f"{column(d.name, 20)}  {column(d.adapter, 18)}  {column(d.directions, 12)}  "
         print((line + say("; ", "；").join(notes)).rstrip())
     return OK
 
 
-_NOTES = {
-    "fails_open": Said("without a verdict it lets pass: {value}", "无结论时放行：{value}"),
-    "lead": Said("up to {value} characters ahead of its verdict", "可领先结论 {value} 个字符"),
-    "observe": Said("observes only", "仅观察"),
-}
-
-
 def _test(row: Any, as_json: bool) -> int:
-    from guiju import snapshot
+    from django.conf import settings
+
     from guiju.control import publish
-    from guiju.gateway.elsewhere import source_of
-    from guiju.guard import Context
-    from guiju.remote.adapter import Fault
 
-    ref: snapshot.Detector = publish.detector(row)
-    from guiju.control.services import detectors
-
-    async def ask() -> Any:
-        source = source_of(ref, json.dumps(detectors.opened(row)))
-        async with asyncio.timeout(ref.timeout):
-            return await source.ask(PROBE, Context(direction="input"), "0" * 32)
-
-    try:
-        found = [f.cls for f in asyncio.run(ask())]
-    except TimeoutError:
-        problem: object = Said("no answer within {n} s", "{n} 秒内没有回答", n=ref.timeout)
-    except Fault as fault:
-        problem = fault.said
-    except GuijuError as error:
-        problem = error.sentence(language())
-    else:
+    told_us = probe.ask(publish.detector(row), settings.KEYRING)
+    if told_us.problem is not None:
+        words = str(told(told_us.problem, language()))
         if as_json:
-            print(json.dumps({"name": row.name, "verdict": True, "classes": found}, ensure_ascii=False))
+            print(json.dumps({"name": row.name, "verdict": False, "problem": words}, ensure_ascii=False))
         else:
-            what = ", ".join(found) or say("nothing", "未发现问题")
-            print(say("It answered: {what}.", "回答：{what}。", what=what))
-        return OK
-    words = str(told(problem, language()))
+            sys.stderr.write(say("No verdict: {problem}\n", "没有结论：{problem}\n", problem=words))
+        return FOUND
     if as_json:
-        print(json.dumps({"name": row.name, "verdict": False, "problem": words}, ensure_ascii=False))
+        print(json.dumps({"name": row.name, "verdict": True, "classes": told_us.classes}, ensure_ascii=False))
     else:
-        sys.stderr.write(say("No verdict: {problem}\n", "没有结论：{problem}\n", problem=words))
-    return FOUND
+        what = ", ".join(told_us.classes) or say("nothing", "未发现问题")
+        print(say("It answered: {what}.", "回答：{what}。", what=what))
+    return OK

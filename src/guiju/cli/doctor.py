@@ -16,12 +16,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
-from typing import Literal, NamedTuple
 
 import msgspec
 
 from guiju import clock, plugins
-from guiju.cli import reach
+from guiju.cli import brings, doctor_detectors, reach
+from guiju.cli.diagnosis import Finding, State
 from guiju.cli.main import FOUND, OK
 from guiju.cli.review_setup import active, setup
 from guiju.cli.words import column, language, say
@@ -31,10 +31,8 @@ from guiju.journal import reader
 from guiju.journal.keyring import Keyring
 from guiju.label.record import DEMO_CODE
 from guiju.quoted import quoted
-from guiju.review.policy_check import criticise
 from guiju.snapshot import Upstream
 
-State = Literal["good", "look", "bad"]
 MARKS: dict[State, Said] = {"good": Said("good", "正常"), "look": Said("LOOK", "留意"), "bad": Said("BAD", "有误")}
 WAIT = 3.0
 """Seconds that something on the network may take to answer."""
@@ -42,19 +40,14 @@ OLD = 300.0
 """Seconds after which an entry that still waits in the journal means that nobody takes it to the ledger."""
 
 
-class Finding(NamedTuple):
-    """What a check came to."""
-
-    what: Said
-    state: State
-    said: str
-    remedy: str = ""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--json", action="store_true", help=Said("print JSON", "输出 JSON"))
-    parser.add_argument("--offline", action="store_true", help=Said("ask no upstream", "不连接任何上游"))
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help=Said("ask no upstream and no detector elsewhere", "不连接任何上游和外部检测器"),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,11 +62,12 @@ def run(args: argparse.Namespace) -> int:
         (Said("policy", "策略"), policy),
         (Said("gateway", "网关"), gateway),
         (Said("counters", "计数"), counters),
+        (doctor_detectors.WHAT, doctor_detectors.settings),
     ]
     if not installed(config):
         checks = checks[:1]  # the others would make what isn't there
     elif not args.offline:
-        checks.append((Said("upstreams", "上游"), upstreams))
+        checks += [(Said("upstreams", "上游"), upstreams), (doctor_detectors.WHAT, doctor_detectors.verdicts)]
     found = [finding for what, check in checks for finding in _made(what, check, config)]
     worst = max(("good", "look", "bad").index(f.state) for f in found)
     if args.json:
@@ -276,7 +270,7 @@ def policy(config: Config) -> Iterator[Finding]:
     for service in snapshot.services:
         made = setup(config, service=service.name)
         reviewer = plugins.reviewer(made.policy, made.lexicons, plugins.taxonomy().placeholder)
-        remarks = criticise(made.policy, {d.name: d.classes for d in reviewer.detectors})
+        remarks = brings.remarks(config, reviewer)
         said = Said(
             "service {name}: {policy}, {state}",
             "服务 {name}：{policy}，{state}",

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from guiju import plugins
-from guiju.cli import options, policy_diff
+from guiju.cli import brings, options, policy_diff
 from guiju.cli.files import text_of
 from guiju.cli.main import FOUND, OK, USAGE
 from guiju.cli.review_setup import setup
@@ -18,7 +18,7 @@ from guiju.errors import InputFileError, Said, told
 from guiju.review import policy_cases
 from guiju.review.judge import Reviewer
 from guiju.review.policy import Policy
-from guiju.review.policy_check import Remark, criticise
+from guiju.review.policy_check import Remark
 from guiju.review.policy_file import parse_policy
 
 UNUSED = Said(
@@ -63,10 +63,9 @@ def run(args: argparse.Namespace) -> int:
     yaml = text_of(args.file)
     policy = parse_policy(yaml, plugins.taxonomy(), file=args.file)
     reviewer = reviewer_of(policy, getattr(args, "lexicon", []))
-    remarks = criticise(policy, {d.name: d.classes for d in reviewer.detectors})
-    if args.verb != "test":
-        for remark in remarks:
-            print(located(args.file, yaml, remark), file=sys.stderr)
+    remarks = [] if args.verb == "test" else brings.remarks(load(), reviewer)
+    for remark in remarks:
+        print(located(args.file, yaml, remark), file=sys.stderr)
     failed = [] if args.verb == "check" else policy_cases.failures(reviewer)
     for case, _, problem in failed:
         print(located(args.file, yaml, Remark(case.line, problem, Said("", ""))), file=sys.stderr)

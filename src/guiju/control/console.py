@@ -33,6 +33,7 @@ def context(request):
 def warnings():
     """What is shown in red on every page."""
     from guiju.control import internal
+    from guiju.control.services import asked
     from guiju.control.services.models import App, Provider, Service
 
     found = []
@@ -44,6 +45,10 @@ def warnings():
     observing = list(App.objects.filter(observe=True).values_list("name", flat=True))
     if observing:
         found.append(_("Observe mode: nothing is held back for %(apps)s.") % {"apps": ", ".join(observing)})
+    for one in asked.everyone():
+        if one.outside:
+            holes = {"detector": one.name, "clause": one.clause}
+            found.append(_("Outside the promise of review before serving: detector %(detector)s, %(clause)s.") % holes)
     suspended = list(Service.objects.filter(state="suspended").values_list("name", flat=True))
     if suspended:
         found.append(_("Suspended: %(services)s.") % {"services": ", ".join(suspended)})

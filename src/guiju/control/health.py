@@ -1,5 +1,5 @@
-"""How upstreams fare, from what workers report with each poll: how each worker finds each upstream now, and the last hour
-of all of them together, minute by minute. In memory: control forgets it when it restarts, the ledger doesn't need it.
+"""How upstreams and slow detectors fare, from what workers report with each poll: how each worker finds each now, and the last
+hour of all upstreams together, minute by minute. In memory: control forgets it when it restarts, the ledger doesn't need it.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ _WORST = ("open", "half_open", "failing", "healthy", "unused")
 
 
 class Seen(NamedTuple):
-    """An upstream as one worker finds it."""
+    """An upstream or a detector as one worker finds it."""
 
     worker: str
     state: str
@@ -30,21 +30,22 @@ class Seen(NamedTuple):
 
 
 class Health(NamedTuple):
-    """An upstream, as all workers find it."""
+    """The same, as all workers find it."""
 
     worst: Seen
     workers: list[Seen]
 
 
-def by_upstream(live: dict[str, dict[str, Any]]) -> dict[str, Health]:
-    """Upstream -> how it fares.
+def by_name(live: dict[str, dict[str, Any]], kind: str) -> dict[str, Health]:
+    """Name -> how it fares.
 
     Args:
         live: worker -> {"seen_ms", "stats"}, as internal.workers keeps them.
+        kind: of whom: `upstreams` or `detectors`.
     """
     found: dict[str, list[Seen]] = {}
     for worker, told in sorted(live.items()):
-        for name, said in told["stats"].get("upstreams", {}).items():
+        for name, said in told["stats"].get(kind, {}).items():
             found.setdefault(name, []).append(_seen(worker, told["seen_ms"], said))
     return {name: Health(min(seen, key=_rank), seen) for name, seen in found.items()}
 

@@ -97,7 +97,12 @@ def behind(wanted: int, here: set[str]) -> list[str]:
 
 def upstreams() -> dict[str, health.Health]:
     """Upstream -> how live workers find it."""
-    return health.by_upstream(live())
+    return health.by_name(live(), "upstreams")
+
+
+def detectors() -> dict[str, health.Health]:
+    """Slow detector (a guard: `policy/name`) -> how live workers find it."""
+    return health.by_name(live(), "detectors")
 
 
 async def status(request: HttpRequest) -> HttpResponse:

@@ -35,6 +35,7 @@ ROOMS: tuple[Room, ...] = (
     Room("", "guiju.control.records.urls_home", "Home", "console.view"),
     Room("exchanges/", "guiju.control.records.urls", "Exchanges", "records.view"),
     Room("services/", "guiju.control.services.urls", "Services", "services.view"),
+    Room("detectors/", "guiju.control.services.urls_detectors", "Detectors", "services.view"),
     Room("policies/", "guiju.control.policies.urls", "Policies", "policies.view"),
     Room("lexicons/", "guiju.control.policies.urls_lexicons", "Lexicons", "policies.view"),
     Room(

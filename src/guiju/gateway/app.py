@@ -17,12 +17,14 @@ from guiju.errors import (
     GuijuError,
     OurError,
     PolicyError,
+    ReviewUnavailable,
     UnknownModel,
     UnknownPath,
     UpstreamError,
     WrongMethod,
 )
-from guiju.gateway import admission, away, exposition, forwarded, ids, telemetry
+from guiju.gateway import admission, away, exposition, forwarded, ids, slow, telemetry
+from guiju.gateway.asking import Tab
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.state import Gateway
@@ -89,7 +91,7 @@ class App:
         language = language_of(call.headers.get("accept-language", ""), "", "zh")
         headers = self._named()
         exchange = headers[0][1]
-        if isinstance(error, CallerError | PolicyError):
+        if isinstance(error, CallerError | PolicyError | ReviewUnavailable):
             door = dialect.name if dialect is not None else "moderations" if call.path == _MODERATIONS else ""
             self._gateway.rejected(exchange, door, call.headers, error)
         body = shape(error, exchange=exchange, language=language)
@@ -202,7 +204,7 @@ class App:
         return door.app, compiled.models(door.app)
 
     async def _moderations(self, call: Call) -> None:
-        """OpenAI's moderations, answered by our own review."""
+        """OpenAI's moderations, answered by our own review. Raises: ReviewUnavailable: a slow detector gives no verdict."""
         gateway = self._gateway
         compiled = gateway.current()
         door, token_subject = admission.door_of(call.headers, compiled, gateway.chat_key, clock.epoch_ms())
@@ -216,8 +218,9 @@ class App:
             lambda: [reviewer.review(t, direction="input", audience=audience, language=language) for t in texts],
         )
         headers = self._named()
-        exchange = headers[0][1]
-        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject)
+        exchange, tab = headers[0][1], Tab(gateway.counts.unjudged)
+        verdicts = await slow.moderated(compiled, door, exchange, texts, verdicts, language, tab)
+        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject, tab)
         results = [moderation_result(v, gateway.taxonomy, language) for v in verdicts]
         answer = openai_moderations.answer(exchange, results)
         call.answer(200, msgspec.json.encode(answer), headers)

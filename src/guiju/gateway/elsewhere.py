@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from guiju import clock
-from guiju.errors import Said
+from guiju.errors import Said, UpstreamUnavailable
 from guiju.gateway.upstream import Pool
 from guiju.guard import Context
 from guiju.remote import adapter as adapter_of
@@ -42,11 +42,15 @@ class Elsewhere:
         headers = {k.lower(): v for k, v in request.headers if k.lower() != "content-length"}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         pool = self._pool(f"{parts.scheme}://{parts.netloc}")
-        reply = await pool.request(request.method, path, request.body, headers, timeout=self._timeout)
         try:
-            answer = Answer(status=reply.status, body=await reply.read_all(LARGEST))
-        finally:
-            reply.release()
+            reply = await pool.request(request.method, path, request.body, headers, timeout=self._timeout)
+            try:
+                answer = Answer(status=reply.status, body=await reply.read_all(LARGEST))
+            finally:
+                reply.release()
+        except UpstreamUnavailable as problem:
+            why = problem.data["problem"]
+            raise Fault(Said("it can't be reached: {why}", "无法连接：{why}", why=why), again=True) from None
         return self._adapter.findings(answer, asked, self._settings)
 
     def _pool(self, origin: str) -> Pool:
@@ -66,11 +70,11 @@ class Unusable:
     limit = 1_000_000
 
     def __init__(self, said: Said) -> None:
-        self._said = said
+        self.said = said
 
     async def ask(self, text: str, about: Context, id: str) -> tuple[Finding, ...]:
         """See `Source.ask`."""
-        raise Fault(self._said, again=False)
+        raise Fault(self.said, again=False)
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -7,7 +7,6 @@ nobody knows what it does; the next question starts another one.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from contextlib import suppress
 from typing import TypeVar
@@ -17,7 +16,7 @@ import msgspec
 from guiju.errors import Said
 from guiju.gateway.tasks import spawn
 from guiju.guard import Context
-from guiju.guards.code import Code
+from guiju.guards.code import Code, environment, missing
 from guiju.guards.host import Begin, Question, Ready, Told
 from guiju.remote.adapter import Fault
 from guiju.types import Finding
@@ -41,8 +40,6 @@ class Guarded:
         self._places = asyncio.Semaphore(processes)
         self._idle: list[asyncio.subprocess.Process] = []
         self._closed = False
-        self.classes: tuple[str, ...] = ()
-        """As the guard declares them; () before it was asked."""
 
     async def ask(self, text: str, about: Context, id: str) -> tuple[Finding, ...]:
         """See `Source.ask`. Raises: Fault."""
@@ -71,16 +68,11 @@ class Guarded:
             if process.returncode is None:
                 return process
         if self._code is None:
-            said = Said(
-                "there is no guards/{name}.py and no such entry point",
-                "没有 guards/{name}.py，也没有同名入口点",
-                name=self._name,
-            )
-            raise Fault(said, again=False)
+            raise Fault(missing(self._name), again=False)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "guiju.guards.host",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            env={k: v for k, v in os.environ.items() if k in _PASSED}, start_new_session=True, limit=_LINE,
+            env=environment(), start_new_session=True, limit=_LINE,
         )  # fmt: skip
         try:
             there = await _say(process, Begin(self._code, self._memory), Ready)
@@ -90,7 +82,6 @@ class Guarded:
         if there.broken:
             _kill(process)
             raise Fault(Said("it can't be loaded: {what}", "无法加载：{what}", what=there.broken), again=False)
-        self.classes = there.classes
         return process
 
     def _keep(self, process: asyncio.subprocess.Process, *, sound: bool) -> None:
@@ -113,10 +104,6 @@ class Guarded:
         for process in self._idle:
             _kill(process)
         self._idle.clear()
-
-
-_PASSED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT")
-"""Of our environment, what a guard gets: none of our secrets."""
 
 
 async def _say(process: asyncio.subprocess.Process, what: Begin | Question, kind: type[T]) -> T:

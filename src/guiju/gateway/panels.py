@@ -44,6 +44,15 @@ def panels_of(
     return panels
 
 
+def stats_of(panels: Mapping[str, Panel]) -> dict[str, dict[str, object]]:
+    """How each detector fares, as the console shows it: those elsewhere by name, guards as `policy/name`."""
+    return {
+        f"{policy}/{judge.name}" if isinstance(judge.how, Guard) else judge.name: judge.stats()
+        for policy, panel in panels.items()
+        for judge in panel.judges
+    }
+
+
 def _elsewhere(ref: Detector, keyring: Keyring) -> Judge:
     secret = keyring.unseal_secret(ref.secrets, f"detector:{ref.name}") if ref.secrets else ""
     return Judge(ref.name, ref, source_of(ref, secret), key=ref)

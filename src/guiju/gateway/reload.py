@@ -18,6 +18,7 @@ from guiju import snapshot as snapshots
 from guiju.config import Config, control_socket
 from guiju.errors import GuijuError, InputFileError, UpstreamError
 from guiju.gateway.compiled import compile_snapshot
+from guiju.gateway.panels import stats_of
 from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Pool
 from guiju.journal import between
@@ -154,6 +155,7 @@ class Reloader:
         return {
             "active_streams": gateway.counts.active,
             "upstreams": upstreams,
+            "detectors": stats_of(compiled.panels) if compiled else {},
             "journal": journal,
             "disk_free": gateway.disk_free,
         }

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from guiju import clock
 from guiju.gateway.alongside import Alongside
+from guiju.gateway.asking import Tab
+from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.panel import Panel
 from guiju.gateway.upstream import Reply
 from guiju.guard import Context
@@ -73,6 +75,37 @@ async def texts(
         _again(exchange, reviewer, s, direction, slow.located(t, found)) if found else v
         for s, t, v, found in zip(segments, shown, verdicts, answers, strict=True)
     ]
+
+
+async def moderated(
+    compiled: Compiled,
+    door: Door,
+    exchange: str,
+    texts: Sequence[str],
+    verdicts: list[Verdict],
+    language: str,
+    tab: Tab,
+) -> list[Verdict]:
+    """The verdicts of a moderation with what slow detectors found; texts that are refused already are shown to nobody.
+
+    Raises: ReviewUnavailable.
+    """
+    service, found = door.service, compiled.panels.get(door.service.policy)
+    if found is None or not found.holds("input"):
+        return verdicts
+    panel, reviewer = found, compiled.reviewers[service.policy]
+    context = Context(
+        direction="input", exchange=exchange, app=door.app.name, service=service.name, language=language,
+        audience=service.audience, role="user",
+    )  # fmt: skip
+
+    async def judged(text: str, verdict: Verdict) -> Verdict:
+        told = slow.located(text, await panel.judge(text, context, tab)) if verdict.serves else []
+        if not told:
+            return verdict
+        return reviewer.review(text, direction="input", audience=service.audience, language=language, told=told)
+
+    return list(await asyncio.gather(*map(judged, texts, verdicts)))
 
 
 def _again(exchange: Exchange, reviewer: Reviewer, s: Segment, direction: Direction, told: list[Any]) -> Verdict:

@@ -14,6 +14,7 @@ from guiju.config import Config
 from guiju.errors import DiskFull, GuijuError, KeyRevoked, NotReady, ServiceSuspended
 from guiju.gateway import admission, telemetry
 from guiju.gateway.allowance import Allowance
+from guiju.gateway.asking import Tab
 from guiju.gateway.breaker import STATES
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.entropy import Entropy
@@ -133,7 +134,7 @@ class Gateway:
         self.journal.append(entry).add_done_callback(_seen)
 
     async def record_moderation(
-        self, exchange: str, door: Door, texts: list[str], verdicts: list[Verdict], subject: str
+        self, exchange: str, door: Door, texts: list[str], verdicts: list[Verdict], subject: str, tab: Tab
     ) -> None:
         """A moderation is an exchange whose answer is the verdict: opened and closed in one sync."""
         verdict = combine(verdicts)
@@ -156,6 +157,8 @@ class Gateway:
                 if v.judged
             ),
             characters=sum(map(len, texts)),
+            asked=panel.names if (panel := self.current().panels.get(door.service.policy)) else (),
+            unjudged=tuple(sorted(tab.unjudged["input"])),
         )
         closed = entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action)
         await asyncio.gather(self.journal.append(opened), self.journal.append(closed))

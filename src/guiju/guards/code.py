@@ -6,12 +6,17 @@ The code is only read here, never run: that is host.py's, in a process of its ow
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
 
+from guiju.errors import Said
+
 GROUP = "guiju.guards"
+_PASSED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "SYSTEMROOT")
+"""Of our environment, what a guard's process gets: none of our secrets."""
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -45,3 +50,15 @@ def names(home: Path) -> list[str]:
     """Every guard of this installation."""
     files = [p.stem for p in sorted((home / "guards").glob("*.py")) if p.stem.isidentifier()]
     return list(dict.fromkeys([*files, *(p.name for p in entry_points(group=GROUP))]))
+
+
+def missing(name: str) -> Said:
+    """What is said where `find` finds nothing."""
+    return Said(
+        "there is no guards/{name}.py and no such entry point", "没有 guards/{name}.py，也没有同名入口点", name=name
+    )
+
+
+def environment() -> dict[str, str]:
+    """In which a guard's process runs."""
+    return {name: value for name, value in os.environ.items() if name in _PASSED}

@@ -42,9 +42,11 @@ def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Re
     """Everything doubtful, in the order of the file.
 
     Args:
-        detectors: name -> the classes that it reports, of this installation.
+        detectors: name -> the classes that it reports, of this installation. A root (`X`) stands for whatever is below it:
+            rules may name it, and none has to decide it.
     """
     kinds = list(_kinds(policy, detectors))
+    named = {cls for classes in detectors.values() for cls in classes if "." in cls}
     decided: dict[str, int] = {}
     takers: dict[str, dict[str, int]] = {}
     """Rule that fits -> the rules that decide instead."""
@@ -53,7 +55,8 @@ def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Re
     for kind in kinds:
         fitting = [r for r in policy.rules if r.fits(kind.finding, kind.direction, kind.audience)]
         if not fitting:
-            undecided[kind.direction].add(kind.finding.cls)
+            if kind.finding.cls in named:
+                undecided[kind.direction].add(kind.finding.cls)
             continue
         first = fitting[0]
         decided[first.id] = decided.get(first.id, 0) + 1
@@ -75,11 +78,19 @@ def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Re
 
 def _kinds(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> Iterator[_Kind]:
     scores = sorted({1.0, *(r.min_score for r in policy.rules)})
-    places = [(name, cls) for name, classes in detectors.items() for cls in sorted(classes)]
+    ruled = {cls for rule in policy.rules for cls in rule.classes}
+    places = [(name, cls) for name, classes in detectors.items() for cls in sorted(_all_of(classes, ruled))]
     for (name, cls), severity, score in product(places, get_args(Severity), scores):
         finding = Finding(cls=cls, detector=name, rule="", start=0, end=0, severity=severity, score=score)
         for direction, audience in product(_ASKED, get_args(Audience)):
             yield _Kind(finding, direction, audience)
+
+
+def _all_of(classes: Iterable[str], ruled: Iterable[str]) -> set[str]:
+    """These classes, and of what their roots stand for that which rules name."""
+    there = set(classes)
+    roots = tuple(f"{cls}." for cls in there if "." not in cls)
+    return there | {cls for cls in ruled if cls.startswith(roots)} if roots else there
 
 
 def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, Iterable[str]]) -> Remark:
@@ -100,7 +111,7 @@ def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, 
         near = next(iter(difflib.get_close_matches(rule.detector, detectors, n=1)), "")
         problem = Said("there is no detector `{name}` here", "此处没有检测器 `{name}`", name=rule.detector)
         return Remark(rule.line, problem, did_you_mean(near) if near else one_of(detectors))
-    classes = {cls for found in detectors.values() for cls in found}
+    classes = {cls for found in detectors.values() for cls in found if "." in cls}
     near = next(
         (n for cls in rule.classes for n in difflib.get_close_matches(cls, classes, n=1, cutoff=0.75) if n != cls), ""
     )
@@ -110,7 +121,10 @@ def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, 
         id=rule.id,
         classes=_named(list(rule.classes)),
     )
-    own = Said("import a lexicon that does, or take the rule out", "请导入含该类别的词库，或删除该规则")
+    own = Said(
+        "import a lexicon or name a guard that does, or take the rule out",
+        "请导入含该类别的词库、指定能报告它的守卫，或删除该规则",
+    )
     return Remark(rule.line, problem, did_you_mean(near) if near else own)
 
 

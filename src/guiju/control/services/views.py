@@ -13,7 +13,7 @@ from guiju import clock
 from guiju.control.access import needs, posts
 from guiju.control.people.roles import permissions
 from guiju.control.records import queries
-from guiju.control.services import actions
+from guiju.control.services import actions, asked
 from guiju.control.services.forms import (
     AppForm,
     KeyForm,
@@ -38,13 +38,19 @@ def overview(request):
     """Everything that the provider offers, and what it runs on."""
     routes = ModelRoute.objects.select_related("upstream").order_by("name", "order", "-weight", "id")
     upstreams = listed()
+    services = list(
+        Service.objects.select_related("policy")
+        .prefetch_related("apps__keys", Prefetch("models", queryset=routes))
+        .order_by("id")
+    )
+    slow = asked.everyone()
+    for row in services:
+        row.asked = asked.of(row, slow)
     return render(
         request,
         "services/overview.html",
         {
-            "services": Service.objects.select_related("policy")
-            .prefetch_related("apps__keys", Prefetch("models", queryset=routes))
-            .order_by("id"),
+            "services": services,
             "upstreams": upstreams,
             "outside": abroad(upstreams),
             "provider": Provider.objects.first(),
@@ -78,6 +84,7 @@ def _service(request, row, form=None, route_form=None):
         "routes": row.models.select_related("upstream")
         .annotate(of_name=Count("service__models", filter=Q(service__models__name=F("name"))))
         .order_by("name", "order", "-weight", "id"),
+        "asked": asked.of(row, asked.everyone()),
         "route_form": route_form or RouteForm(auto_id="route_%s"),
         "history": queries.history(("services.",), target=row.name),
     }

@@ -93,6 +93,8 @@ def did(verb):
         "apps.create": _("created an app"), "apps.change": _("changed an app"),
         "keys.create": _("made a key"), "keys.revoke": _("revoked a key"), "keys.rotate": _("rotated a key"),
         "upstreams.create": _("added an upstream"), "upstreams.change": _("changed an upstream"),
+        "detectors.create": _("added a detector"), "detectors.change": _("changed a detector"),
+        "detectors.remove": _("removed a detector"),
         "upstreams.remove": _("removed an upstream"), "provider.change": _("changed the provider’s data"),
         "policies.save": _("saved a policy"), "policies.ask": _("asked for a second person"),
         "policies.activate": _("put a policy in force"), "lexicons.import": _("imported a lexicon"),

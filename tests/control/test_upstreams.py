@@ -261,12 +261,12 @@ class TestPages:
         actions.save_upstream("spare", URL, by=None)
         service, spare = Service.objects.get(name="demo"), Upstream.objects.get(name="spare")
         name, page = service.default_model, "/console/services/demo/models/"
-        given = {"name": name, "upstream": str(spare.pk), "model": "own", "order": "2", "weight": ""}
+        given = {"name": name, "upstream": str(spare.pk), "model": "own", "order": "2", "weight": "", "input_price": ""}
         assert admin.post(page, given).status_code == 302
         again = admin.post(page, given)
         assert (again.status_code, list(again.context["route_form"].errors)) == (200, ["upstream"])
         row = service.models.get(upstream=spare)
-        assert (row.order, row.weight) == (2, 1)
+        assert (row.order, row.weight, row.input_price) == (2, 1, 0)
         admin.post(f"{page}{row.pk}/", {"order": "0", "weight": "9"})
         for wrong in ({"order": "100", "weight": "9"}, {"order": "0", "weight": "0"}, {"order": "x", "weight": "1"}):
             admin.post(f"{page}{row.pk}/", wrong)
@@ -275,6 +275,28 @@ class TestPages:
         for route in service.models.order_by("id"):
             admin.post(f"{page}{route.pk}/", {"verb": "remove"})
         assert list(service.models.values_list("upstream__name", flat=True)) == ["spare"]
+
+    def test_a_price_is_typed_shown_recorded_and_published(self, admin: Client):
+        row = ModelRoute.objects.get()
+        page, path = "/console/services/demo/", f"/console/services/demo/models/{row.pk}/"
+        given = {"order": "0", "weight": "1", "input_price": "0.5", "output_price": "8"}
+        admin.post(path, given)
+        (route,) = published().services[0].models
+        assert (route.input_price, route.output_price) == (0.5, 8.0)
+        for wrong in ("-1", "x", "nan", "1000001"):
+            told = admin.post(path, given | {"input_price": wrong}, follow=True).content.decode()
+            assert "价格为不小于 0 的数" in told
+        admin.post(path, given | {"output_price": ""})  # a number that is left empty stays
+        row.refresh_from_db()
+        assert (row.input_price, row.output_price) == (0.5, 8.0)
+        detail = acts("services.route")[-1].detail
+        assert (detail["input_price"], detail["output_price"]) == ("0.5", "8")
+        shown = admin.get(page).content.decode()
+        for value in ('name="input_price" min="0" max="1000000" step="any" value="0.5"', 'value="8"', "价格 (CNY)"):
+            assert value in shown
+        assert "输入 0.5，输出 8" in admin.get("/console/usage/").content.decode()
+        admin.post(path, given | {"input_price": "0", "output_price": "0"})
+        assert "未设价格" in admin.get("/console/usage/").content.decode()
 
     @pytest.mark.parametrize("role", [AUDITOR, REVIEWER])
     def test_others_change_nothing(self, client_of, role: str):
@@ -291,5 +313,7 @@ class TestPages:
         client = client_of(AUDITOR)
         page = client.get("/console/services/demo/").content.decode()
         assert "顺位 0，份额 1" in page
-        assert 'name="weight" min' not in page
+        assert "未设价格" in page
+        for field in ("weight", "input_price"):
+            assert f'name="{field}" min' not in page
         assert NEW not in client.get("/console/services/").content.decode()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import get_args
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, F, Prefetch, Q
 from django.http import Http404
@@ -79,6 +80,7 @@ def _service(request, row, form=None, route_form=None):
         .annotate(of_name=Count("service__models", filter=Q(service__models__name=F("name"))))
         .order_by("name", "order", "-weight", "id"),
         "route_form": route_form or RouteForm(auto_id="route_%s"),
+        "currency": settings.GUIJU["usage.currency"],
         "history": queries.history(("services.",), target=row.name),
     }
     return render(request, "services/service.html", context)
@@ -125,7 +127,7 @@ def new_route(request, name):
 
 @posts("services.change", back="../../")
 def route(request, name, pk):
-    """Change an upstream's share of a model, or let it answer the model no longer."""
+    """Change an upstream's share of a model or its prices, or let it answer the model no longer."""
     row = get_object_or_404(ModelRoute.objects.select_related("service", "upstream"), pk=pk, service__name=name)
     form = ShareForm(request.POST, instance=row)
     if request.POST.get("verb") == "remove":
@@ -137,7 +139,9 @@ def route(request, name, pk):
         actions.save_route(form.save(commit=False), by=request.user)
         messages.success(request, _("Saved. Every gateway worker has it within a second."))
     else:
-        messages.error(request, _("An order is a number from 0 to 99, a share one from 1 to 1000."))
+        messages.error(
+            request, _("An order is a number from 0 to 99, a share one from 1 to 1000, a price one from 0 on.")
+        )
     return redirect("services:service", name=name)
 
 

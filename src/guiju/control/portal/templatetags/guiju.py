@@ -29,6 +29,12 @@ def clock(ms):
 
 
 @register.filter
+def plain(number):
+    """A number as people write it, and as a field of a form reads it: 0.5, and 8 for 8.0."""
+    return f"{number:.15g}"
+
+
+@register.filter
 def tone(action):
     """The colour of an action, an outcome or a state."""
     word = str(action)

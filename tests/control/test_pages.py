@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 
 from guiju import clock
 from guiju.control.people import actions as people
@@ -19,6 +20,7 @@ from guiju.control.policies import actions as policies
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.portal import actions as portal
 from guiju.control.portal import views
+from guiju.control.portal.templatetags.guiju import did
 from guiju.control.records import actions as records
 from guiju.control.records import queries
 from guiju.control.records.models import Entry, Exchange
@@ -323,6 +325,43 @@ class TestServices:
         before = App.objects.values().get(name="demo")
         assert client.post("/console/services/apps/demo/", {"observe": "on"}).status_code in (200, 403)
         assert App.objects.values().get(name="demo") == before
+
+
+class TestHistory:
+    def of(self, client: Client, path: str) -> list[tuple[str, str]]:
+        return [(act.verb, act.target) for act in client.get(f"/console/services/{path}").context["history"]]
+
+    def test_a_page_tells_what_was_done_to_its_row_and_its_quotas_alone(self, client_of):
+        client, demo, policy = client_of(ADMINISTRATOR), Service.objects.get(name="demo"), Policy.objects.first()
+        services.save_service(Service(name="demo2", policy=policy), by=None, what="")
+        services.save_app(App(name="demo2", service=demo), by=None, what="")
+        services.create_key(App.objects.get(name="demo2"), by=None)
+        key = Key.objects.filter(app__name="demo").first()
+        for scope, name in (
+            ("app", "demo"),
+            ("subject", "demo"),
+            ("service", "demo"),
+            ("key", key.quota_name),
+            ("app", "demo2"),
+        ):
+            services.set_quota(scope, name, by=None, streams=3)
+        app = self.of(client, "apps/demo/")
+        assert {target for verb, target in app if verb == "quotas.set"} == {
+            "app:demo", "subject:demo", f"key:{key.quota_name}"
+        }  # fmt: skip
+        assert ("keys.create", f"demo/{key.prefix}") in app
+        assert not any("demo2" in target for _, target in app)
+        assert self.of(client, "demo/")[0] == ("quotas.set", "service:demo")
+        assert not any("demo2" in target for _, target in self.of(client, "demo/"))
+        assert ("apps.create", "demo2") in self.of(client, "")
+
+    def test_every_verb_that_is_recorded_has_words(self, installed):
+        calls = r'audit\.record\(\s*"([a-z_.]+)"(?: if \w+ else "([a-z_.]+)")?'
+        sources = Path(queries.__file__).parents[2].rglob("*.py")
+        verbs = {verb for path in sources for found in re.findall(calls, path.read_text()) for verb in found if verb}
+        assert len(verbs) > 20
+        with translation.override("zh-hans"):
+            assert [verb for verb in sorted(verbs) if did(verb).isascii()] == []
 
 
 class TestPeople:

@@ -68,7 +68,7 @@ def edit(request, name):
     context = {
         "name": name, "policy": policy, "active": active, "yaml": yaml, "note": request.POST.get("note", "")[:500],
         "texts": request.POST.get("texts", ""), "direction": request.POST.get("direction", "input"),
-        "may_edit": may_edit, "history": queries.history(("policies.",), target=f"{name}@"),
+        "may_edit": may_edit, "history": queries.history(("policies.",), under=f"{name}@"),
     }  # fmt: skip
     if request.method == "POST":
         try:
@@ -125,7 +125,7 @@ def version(request, name, version):
             "direction": request.POST.get("direction", "input"),
             "own": own,
             "two_persons": settings.GUIJU["console.two_persons"],
-            "history": queries.history(("policies.",), target=f"{name}@{version}"),
+            "history": queries.history(("policies.",), on=(f"{name}@{version}",)),
             "row": row,
             "active": active,
             "diff": lines,
@@ -184,7 +184,7 @@ def lexicon(request, name):
         "policies/lexicon.html",
         {"lexicon": row, "active": active, "page": page, "asked": asked, "versions": versions,
          "may_edit": "lexicons.edit" in permissions(request.user),
-         "history": queries.history(("lexicons.",), target=f"{name}@")},
+         "history": queries.history(("lexicons.",), under=f"{name}@")},
     )  # fmt: skip
 
 

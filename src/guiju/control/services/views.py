@@ -30,6 +30,8 @@ from guiju.control.services.upstream_views import abroad, listed
 from guiju.errors import BadRequest
 from guiju.snapshot import QuotaScope
 
+_VERBS = ("services.", "apps.", "keys.", "upstreams.", "provider.", "quotas.", "detectors.")
+"""What is recorded of this room begins so."""
 _OLD_KEY = timedelta(days=1)
 """How long a rotated key goes on working."""
 
@@ -49,7 +51,7 @@ def overview(request):
             "upstreams": upstreams,
             "outside": abroad(upstreams),
             "provider": Provider.objects.first(),
-            "history": queries.history(("services.", "apps.", "keys.", "upstreams.", "provider.")),
+            "history": queries.history(_VERBS),
         },
     )
 
@@ -81,7 +83,7 @@ def _service(request, row, form=None, route_form=None):
         .order_by("name", "order", "-weight", "id"),
         "route_form": route_form or RouteForm(auto_id="route_%s"),
         "currency": settings.GUIJU["usage.currency"],
-        "history": queries.history(("services.",), target=row.name),
+        "history": queries.history(("services.", "quotas."), on=(row.name, f"service:{row.name}")),
     }
     return render(request, "services/service.html", context)
 
@@ -170,13 +172,15 @@ def app(request, name):
 
 
 def _app(request, row, form=None, key_form=None):
+    keys = row.keys.order_by("-id")
+    limited = (f"app:{row.name}", f"subject:{row.name}", *(f"key:{key.quota_name}" for key in keys))
     context = {
         "app": row,
         "form": form or _may(request, "services.change", AppForm(instance=row)),
-        "keys": row.keys.order_by("-id"),
+        "keys": keys,
         "key_form": key_form,
         "now": clock.now(),
-        "history": queries.history(("apps.", "keys."), target=row.name),
+        "history": queries.history(("apps.", "keys.", "quotas."), on=(row.name, *limited), under=f"{row.name}/"),
     }
     return render(request, "services/app.html", context)
 

@@ -105,5 +105,8 @@ def did(verb):
         "lexicons.activate": _("put a lexicon in force"), "people.link": _("made a sign-in link"),
         "people.sign_in_by_link": _("signed in by link"), "people.roles": _("changed roles"),
         "people.active": _("closed or reopened an account"), "contents.read": _("read contents"),
-        "subjects.erase": _("erased a subject"),
+        "subjects.erase": _("erased a subject"), "nodes.admit": _("admitted a node"),
+        "quotas.set": _("set a quota"), "quotas.remove": _("removed a quota"),
+        "detectors.create": _("added a detector"), "detectors.change": _("changed a detector"),
+        "detectors.remove": _("removed a detector"),
     }.get(verb, verb)  # fmt: skip

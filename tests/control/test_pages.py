@@ -275,14 +275,14 @@ class TestServices:
         client.post("/console/services/upstreams/", given)
         sealed = Upstream.objects.get(name="own").secret
         assert sealed
-        client.post(path, {"url": "http://h2/v1", "dialect": "openai", "secret": ""})
+        client.post(path, {"url": "http://h/v2", "dialect": "openai", "secret": ""})
         assert (Upstream.objects.get(name="own").url, Upstream.objects.get(name="own").secret) == (
-            "http://h2/v1",
+            "http://h/v2",
             sealed,
         )
         for page in (path, "/console/services/"):
             assert "sk-very-secret" not in client.get(page).content.decode()
-        client.post(path, {"url": "http://h2/v1", "dialect": "openai", "no_secret": "on"})
+        client.post(path, {"url": "http://h/v2", "dialect": "openai", "no_secret": "on"})
         assert not Upstream.objects.get(name="own").secret
         client.post(path + "remove/")
         assert not Upstream.objects.filter(name="own").exists()

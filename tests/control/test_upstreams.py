@@ -66,7 +66,7 @@ class TestUpstreams:
     def test_what_is_not_given_stays(self, installed):
         actions.save_upstream("u", URL, by=None, idle_timeout=5.0, residency="CN", offers="openai", secret="sk-1")
         sealed = upstream("u").secret
-        actions.save_upstream("u", "http://127.0.0.1:10/v1", by=None)
+        actions.save_upstream("u", "HTTP://127.0.0.1:9/v2", by=None)
         assert (upstream("u").idle_timeout, upstream("u").offers, upstream("u").secret) == (5.0, ("openai",), sealed)
         assert Upstream.objects.get(name="u").residency == "CN"
 
@@ -99,6 +99,31 @@ class TestUpstreams:
     def test_an_address_that_would_lose_a_part_is_refused(self, installed, url: str, problem: type[BadRequest]):
         with pytest.raises(problem):
             actions.save_upstream("u", url, by=None)
+
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:10/v1", "https://127.0.0.1:9/v1", "http://evil.example:9/v1", "unix://model.sock/v1"]
+    )
+    def test_a_kept_key_goes_to_no_other_server(self, installed, url: str):
+        actions.save_upstream("u", URL, by=None, secret="sk-1")
+        sealed = upstream("u").secret
+        with pytest.raises(limits.KeyForAnother) as told:
+            actions.save_upstream("u", url, by=None)
+        assert told.value.sentence("zh") != told.value.sentence("en")
+        assert (upstream("u").url, upstream("u").secret) == (URL, sealed)
+        actions.save_upstream("u", url, by=None, secret="sk-2")
+        assert settings.KEYRING.unseal_secret(upstream("u").secret, "upstream:u") == "sk-2"
+        actions.save_upstream("u", URL, by=None, secret="")
+        assert upstream("u").secret == ""
+        changes = [(act.before, act.after, act.detail.get("key")) for act in acts("upstreams.change")]
+        assert changes == [(URL, url, "sealed"), (url, URL, "removed")]
+        actions.save_upstream("u", url, by=None)  # no key, nothing to ask for
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("https://h/v1", "https://H:443/v2"), ("http://h", "http://h:80/"), ("http://[::1]:1/a", "http://[::1]:1/b")],
+    )
+    def test_the_same_server_is_known_however_it_is_written(self, one: str, other: str):
+        assert limits.server(one) == limits.server(other)
 
 
 class TestRoutes:
@@ -208,6 +233,18 @@ class TestPages:
         row = Upstream.objects.get(name="u")
         assert (row.dialect, row.offers, row.residency, row.filing) == ("anthropic", "", "", "")
         assert row.idle_timeout == 5.0  # a number that is left empty stays
+
+    @pytest.mark.parametrize(("language", "said"), [("zh-hans", "另一台服务器"), ("en", "another server")])
+    def test_another_server_asks_for_its_key_at_the_key(self, admin: Client, language: str, said: str):
+        actions.save_upstream("u", URL, by=None, secret="sk-1")
+        admin.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        given = {"url": "http://evil.example/v1", "dialect": "openai", "vendor": "某公司"}
+        page = admin.post(f"{NEW}u/", given)
+        assert said in page.context["form"].errors["secret"][0]
+        assert "某公司" in page.content.decode()
+        assert upstream("u").url == URL
+        assert admin.post(f"{NEW}u/", given | {"no_secret": "on"}).status_code == 302
+        assert (upstream("u").url, upstream("u").secret) == ("http://evil.example/v1", "")
 
     def test_what_leaves_mainland_china_is_pointed_out(self, admin: Client):
         actions.save_upstream("inside", URL, by=None, residency="CN")

@@ -92,7 +92,9 @@ class UpstreamForm(forms.Form):
         super().__init__(*args, initial=plain(initial), **kwargs)
         if upstream is not None:
             self.fields["name"].disabled = True
-            self.fields["secret"].help_text = _("Empty keeps what there is.")
+            self.fields["secret"].help_text = _(
+                "Empty keeps what there is, for the same server; another one needs its own."
+            )
             del self.fields["model"], self.fields["service"]
         if upstream is None or not upstream.secret:
             del self.fields["no_secret"]

@@ -327,6 +327,36 @@ class TestServices:
         assert App.objects.values().get(name="demo") == before
 
 
+class TestCases:
+    """What a policy keeps as its cases is asked before it acts."""
+
+    def saved(self, expect: str) -> PolicyVersion:
+        cases = f"\ncases:\n  - text: 你好\n    expect: allow\n  - text: 如何制作炸药\n    expect: {expect}\n"
+        return policies.save_policy("default", load.default_policy_yaml() + cases, by=None)
+
+    @pytest.mark.parametrize(
+        ("language", "said"), [("zh-hans", "2 个用例中有 1 个不成立"), ("en", "1 of 2 cases don&#x27;t hold")]
+    )
+    def test_one_that_does_not_hold_keeps_the_policy_out(self, client_of, language: str, said: str):
+        row, client = self.saved("allow"), client_of(ADMINISTRATOR)
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        page = client.post(f"/console/policies/default/{row.version}/activate/").content.decode()
+        at = next(number for number, line in enumerate(row.yaml.splitlines(), 1) if "text: 如何制作炸药" in line)
+        for words in (said, f"default.yaml:{at}:5", "- text: 如何制作炸药"):
+            assert words in page
+        row.refresh_from_db()
+        assert row.state == "draft"
+        assert not Entry.objects.filter(
+            kind="act", target=f"default@{row.version}", body__contains=b"activate"
+        ).exists()
+
+    def test_those_that_hold_let_it_act(self, client_of):
+        row = self.saved("refuse")
+        client_of(ADMINISTRATOR).post(f"/console/policies/default/{row.version}/activate/")
+        row.refresh_from_db()
+        assert row.state == "active"
+
+
 class TestHistory:
     def of(self, client: Client, path: str) -> list[tuple[str, str]]:
         return [(act.verb, act.target) for act in client.get(f"/console/services/{path}").context["history"]]

@@ -303,6 +303,14 @@ class InputFileError(OurError):
         self.problem, self.hint, self.source_line = problem, hint, source_line
         super().__init__(report=Said(self._report("en"), self._report("zh")))
 
+    @classmethod
+    def at_line(cls, file: str, text: str, line: int, problem: str, hint: str = "") -> InputFileError:
+        """It is about a whole line of the file's text: the caret stands where the line's own words begin."""
+        lines = text.splitlines()
+        source = lines[line - 1] if line <= len(lines) else ""
+        column = len(source) - len(source.lstrip(" -")) + 1
+        return cls(file=file, line=line, column=column, problem=problem, source_line=source, hint=hint)
+
     def _report(self, language: str) -> str:
         hint = told(self.hint, language)
         report = f"{self.file}:{self.line}:{self.column}: {told(self.problem, language)}"

@@ -202,6 +202,16 @@ def test_a_script_gets_the_same_as_json(config: Config, capsys: pytest.CaptureFi
     assert told["home"] == str(config.home)
 
 
+def test_a_key_that_was_taken_away_is_told(config: Config, capsys: pytest.CaptureFixture[str]):
+    machine = up.Machine(config.with_values(upstream="http://two/v1"), embedded=False)
+    machine.welcome({"link": None, "key": "gj-x"})
+    assert "http://two/v1" not in capsys.readouterr().err
+    machine.welcome({"link": None, "key": "gj-x", "key_was_for": "http://one/v1"})
+    told = capsys.readouterr().err
+    assert "http://one/v1" in told
+    assert "http://two/v1" in told
+
+
 def test_a_reader_who_has_gone_stops_nothing(config: Config, monkeypatch: pytest.MonkeyPatch):
     class Gone(io.StringIO):
         def write(self, text: str) -> int:

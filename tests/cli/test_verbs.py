@@ -152,6 +152,14 @@ class TestUpstreams:
         assert done.returncode == 2
         assert "密钥" not in done.stderr
 
+    def test_another_server_asks_for_its_key(self, run: Run):
+        run("upstream", "add", "keyed", "http://one/v1", "--key-file", "-", stdin="sk-1\n")
+        done = run("upstream", "add", "keyed", "http://two/v1")
+        assert (done.returncode, "--key-file" in done.stderr, "--no-key" in done.stderr) == (2, True, True)
+        assert run("upstream", "add", "keyed", "http://two/v1", "--no-key").returncode == 0
+        row = next(row for row in told(run("upstream", "list", "--json")) if row["name"] == "keyed")
+        assert (row["url"], row["key"]) == ("http://two/v1", False)
+
     def test_a_preset_fills_in_and_other_options_win(self, run: Run):
         run("upstream", "add", "ds", "--preset", "deepseek", "--model", "deepseek-chat", "--idle-timeout", "9")
         row = next(row for row in told(run("upstream", "list", "--json")) if row["name"] == "ds")

@@ -50,6 +50,18 @@ def test_what_is_not_given_stays_and_another_adapter_begins_anew():
     assert "s" not in detectors.opened(Detector.objects.get()).values()
 
 
+def test_a_kept_secret_goes_to_no_other_server():
+    detectors.save("far", "openai_moderation", given={"key": "sk-1"}, by=None)
+    detectors.save("far", "", given={"url": "https://api.openai.com/v2"}, by=None)
+    with pytest.raises(BadRequest) as problem:
+        detectors.save("far", "", given={"url": "https://evil.example/v1"}, by=None)
+    assert problem.value.data["field"] == "key"
+    row = Detector.objects.get()
+    assert (row.settings["url"], detectors.opened(row)) == ("https://api.openai.com/v2", {"key": "sk-1"})
+    detectors.save("far", "", given={"url": "https://evil.example/v1", "key": "sk-2"}, by=None)
+    assert detectors.opened(Detector.objects.get()) == {"key": "sk-2"}
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "fields", "field"),
     [

@@ -31,6 +31,21 @@ def test_an_upstream_takes_its_place_for_good(installed):
     assert [m.name for m in Service.objects.get().models.all()] == ["qwen"]
 
 
+def test_a_kept_key_is_not_sent_to_another_server(installed):
+    from guiju.control.services.models import Upstream
+
+    def key_was_for(**more: str) -> str | None:
+        was: str | None = first_start._data(settings.GUIJU.with_values(**THERE | more))["key_was_for"]
+        return was
+
+    assert key_was_for(upstream_key="sk-1") is None
+    assert key_was_for(upstream="http://127.0.0.1:9/v2") is None
+    assert Upstream.objects.get(name="upstream").secret
+    assert key_was_for(upstream="http://other/v1") == "http://127.0.0.1:9/v2"
+    assert not Upstream.objects.get(name="upstream").secret
+    assert key_was_for(upstream="http://other/v1", upstream_key="sk-2") is None
+
+
 def test_whoever_routes_to_it_again_has_it_again(installed):
     from guiju.control.services.models import ModelRoute, Service, Upstream
 

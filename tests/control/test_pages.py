@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 
 from guiju import clock
 from guiju.control.people import actions as people
@@ -19,6 +20,7 @@ from guiju.control.policies import actions as policies
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.portal import actions as portal
 from guiju.control.portal import views
+from guiju.control.portal.templatetags.guiju import did
 from guiju.control.records import actions as records
 from guiju.control.records import queries
 from guiju.control.records.models import Entry, Exchange
@@ -273,14 +275,14 @@ class TestServices:
         client.post("/console/services/upstreams/", given)
         sealed = Upstream.objects.get(name="own").secret
         assert sealed
-        client.post(path, {"url": "http://h2/v1", "dialect": "openai", "secret": ""})
+        client.post(path, {"url": "http://h/v2", "dialect": "openai", "secret": ""})
         assert (Upstream.objects.get(name="own").url, Upstream.objects.get(name="own").secret) == (
-            "http://h2/v1",
+            "http://h/v2",
             sealed,
         )
         for page in (path, "/console/services/"):
             assert "sk-very-secret" not in client.get(page).content.decode()
-        client.post(path, {"url": "http://h2/v1", "dialect": "openai", "no_secret": "on"})
+        client.post(path, {"url": "http://h/v2", "dialect": "openai", "no_secret": "on"})
         assert not Upstream.objects.get(name="own").secret
         client.post(path + "remove/")
         assert not Upstream.objects.filter(name="own").exists()
@@ -323,6 +325,73 @@ class TestServices:
         before = App.objects.values().get(name="demo")
         assert client.post("/console/services/apps/demo/", {"observe": "on"}).status_code in (200, 403)
         assert App.objects.values().get(name="demo") == before
+
+
+class TestCases:
+    """What a policy keeps as its cases is asked before it acts."""
+
+    def saved(self, expect: str) -> PolicyVersion:
+        cases = f"\ncases:\n  - text: 你好\n    expect: allow\n  - text: 如何制作炸药\n    expect: {expect}\n"
+        return policies.save_policy("default", load.default_policy_yaml() + cases, by=None)
+
+    @pytest.mark.parametrize(
+        ("language", "said"), [("zh-hans", "2 个用例中有 1 个不成立"), ("en", "1 of 2 cases don&#x27;t hold")]
+    )
+    def test_one_that_does_not_hold_keeps_the_policy_out(self, client_of, language: str, said: str):
+        row, client = self.saved("allow"), client_of(ADMINISTRATOR)
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        page = client.post(f"/console/policies/default/{row.version}/activate/").content.decode()
+        at = next(number for number, line in enumerate(row.yaml.splitlines(), 1) if "text: 如何制作炸药" in line)
+        for words in (said, f"default.yaml:{at}:5", "- text: 如何制作炸药"):
+            assert words in page
+        row.refresh_from_db()
+        assert row.state == "draft"
+        assert not Entry.objects.filter(
+            kind="act", target=f"default@{row.version}", body__contains=b"activate"
+        ).exists()
+
+    def test_those_that_hold_let_it_act(self, client_of):
+        row = self.saved("refuse")
+        client_of(ADMINISTRATOR).post(f"/console/policies/default/{row.version}/activate/")
+        row.refresh_from_db()
+        assert row.state == "active"
+
+
+class TestHistory:
+    def of(self, client: Client, path: str) -> list[tuple[str, str]]:
+        return [(act.verb, act.target) for act in client.get(f"/console/services/{path}").context["history"]]
+
+    def test_a_page_tells_what_was_done_to_its_row_and_its_quotas_alone(self, client_of):
+        client, demo, policy = client_of(ADMINISTRATOR), Service.objects.get(name="demo"), Policy.objects.first()
+        services.save_service(Service(name="demo2", policy=policy), by=None, what="")
+        services.save_app(App(name="demo2", service=demo), by=None, what="")
+        services.create_key(App.objects.get(name="demo2"), by=None)
+        key = Key.objects.filter(app__name="demo").first()
+        for scope, name in (
+            ("app", "demo"),
+            ("subject", "demo"),
+            ("service", "demo"),
+            ("key", key.quota_name),
+            ("app", "demo2"),
+        ):
+            services.set_quota(scope, name, by=None, streams=3)
+        app = self.of(client, "apps/demo/")
+        assert {target for verb, target in app if verb == "quotas.set"} == {
+            "app:demo", "subject:demo", f"key:{key.quota_name}"
+        }  # fmt: skip
+        assert ("keys.create", f"demo/{key.prefix}") in app
+        assert not any("demo2" in target for _, target in app)
+        assert self.of(client, "demo/")[0] == ("quotas.set", "service:demo")
+        assert not any("demo2" in target for _, target in self.of(client, "demo/"))
+        assert ("apps.create", "demo2") in self.of(client, "")
+
+    def test_every_verb_that_is_recorded_has_words(self, installed):
+        calls = r'audit\.record\(\s*"([a-z_.]+)"(?: if \w+ else "([a-z_.]+)")?'
+        sources = Path(queries.__file__).parents[2].rglob("*.py")
+        verbs = {verb for path in sources for found in re.findall(calls, path.read_text()) for verb in found if verb}
+        assert len(verbs) > 20
+        with translation.override("zh-hans"):
+            assert [verb for verb in sorted(verbs) if did(verb).isascii()] == []
 
 
 class TestPeople:

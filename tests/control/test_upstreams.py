@@ -66,7 +66,7 @@ class TestUpstreams:
     def test_what_is_not_given_stays(self, installed):
         actions.save_upstream("u", URL, by=None, idle_timeout=5.0, residency="CN", offers="openai", secret="sk-1")
         sealed = upstream("u").secret
-        actions.save_upstream("u", "http://127.0.0.1:10/v1", by=None)
+        actions.save_upstream("u", "HTTP://127.0.0.1:9/v2", by=None)
         assert (upstream("u").idle_timeout, upstream("u").offers, upstream("u").secret) == (5.0, ("openai",), sealed)
         assert Upstream.objects.get(name="u").residency == "CN"
 
@@ -99,6 +99,31 @@ class TestUpstreams:
     def test_an_address_that_would_lose_a_part_is_refused(self, installed, url: str, problem: type[BadRequest]):
         with pytest.raises(problem):
             actions.save_upstream("u", url, by=None)
+
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:10/v1", "https://127.0.0.1:9/v1", "http://evil.example:9/v1", "unix://model.sock/v1"]
+    )
+    def test_a_kept_key_goes_to_no_other_server(self, installed, url: str):
+        actions.save_upstream("u", URL, by=None, secret="sk-1")
+        sealed = upstream("u").secret
+        with pytest.raises(limits.KeyForAnother) as told:
+            actions.save_upstream("u", url, by=None)
+        assert told.value.sentence("zh") != told.value.sentence("en")
+        assert (upstream("u").url, upstream("u").secret) == (URL, sealed)
+        actions.save_upstream("u", url, by=None, secret="sk-2")
+        assert settings.KEYRING.unseal_secret(upstream("u").secret, "upstream:u") == "sk-2"
+        actions.save_upstream("u", URL, by=None, secret="")
+        assert upstream("u").secret == ""
+        changes = [(act.before, act.after, act.detail.get("key")) for act in acts("upstreams.change")]
+        assert changes == [(URL, url, "sealed"), (url, URL, "removed")]
+        actions.save_upstream("u", url, by=None)  # no key, nothing to ask for
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("https://h/v1", "https://H:443/v2"), ("http://h", "http://h:80/"), ("http://[::1]:1/a", "http://[::1]:1/b")],
+    )
+    def test_the_same_server_is_known_however_it_is_written(self, one: str, other: str):
+        assert limits.server(one) == limits.server(other)
 
 
 class TestRoutes:
@@ -209,6 +234,18 @@ class TestPages:
         assert (row.dialect, row.offers, row.residency, row.filing) == ("anthropic", "", "", "")
         assert row.idle_timeout == 5.0  # a number that is left empty stays
 
+    @pytest.mark.parametrize(("language", "said"), [("zh-hans", "另一台服务器"), ("en", "another server")])
+    def test_another_server_asks_for_its_key_at_the_key(self, admin: Client, language: str, said: str):
+        actions.save_upstream("u", URL, by=None, secret="sk-1")
+        admin.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        given = {"url": "http://evil.example/v1", "dialect": "openai", "vendor": "某公司"}
+        page = admin.post(f"{NEW}u/", given)
+        assert said in page.context["form"].errors["secret"][0]
+        assert "某公司" in page.content.decode()
+        assert upstream("u").url == URL
+        assert admin.post(f"{NEW}u/", given | {"no_secret": "on"}).status_code == 302
+        assert (upstream("u").url, upstream("u").secret) == ("http://evil.example/v1", "")
+
     def test_what_leaves_mainland_china_is_pointed_out(self, admin: Client):
         actions.save_upstream("inside", URL, by=None, residency="CN")
         actions.save_upstream("unsaid", URL, by=None)
@@ -261,12 +298,12 @@ class TestPages:
         actions.save_upstream("spare", URL, by=None)
         service, spare = Service.objects.get(name="demo"), Upstream.objects.get(name="spare")
         name, page = service.default_model, "/console/services/demo/models/"
-        given = {"name": name, "upstream": str(spare.pk), "model": "own", "order": "2", "weight": ""}
+        given = {"name": name, "upstream": str(spare.pk), "model": "own", "order": "2", "weight": "", "input_price": ""}
         assert admin.post(page, given).status_code == 302
         again = admin.post(page, given)
         assert (again.status_code, list(again.context["route_form"].errors)) == (200, ["upstream"])
         row = service.models.get(upstream=spare)
-        assert (row.order, row.weight) == (2, 1)
+        assert (row.order, row.weight, row.input_price) == (2, 1, 0)
         admin.post(f"{page}{row.pk}/", {"order": "0", "weight": "9"})
         for wrong in ({"order": "100", "weight": "9"}, {"order": "0", "weight": "0"}, {"order": "x", "weight": "1"}):
             admin.post(f"{page}{row.pk}/", wrong)
@@ -275,6 +312,28 @@ class TestPages:
         for route in service.models.order_by("id"):
             admin.post(f"{page}{route.pk}/", {"verb": "remove"})
         assert list(service.models.values_list("upstream__name", flat=True)) == ["spare"]
+
+    def test_a_price_is_typed_shown_recorded_and_published(self, admin: Client):
+        row = ModelRoute.objects.get()
+        page, path = "/console/services/demo/", f"/console/services/demo/models/{row.pk}/"
+        given = {"order": "0", "weight": "1", "input_price": "0.5", "output_price": "8"}
+        admin.post(path, given)
+        (route,) = published().services[0].models
+        assert (route.input_price, route.output_price) == (0.5, 8.0)
+        for wrong in ("-1", "x", "nan", "1000001"):
+            told = admin.post(path, given | {"input_price": wrong}, follow=True).content.decode()
+            assert "价格为不小于 0 的数" in told
+        admin.post(path, given | {"output_price": ""})  # a number that is left empty stays
+        row.refresh_from_db()
+        assert (row.input_price, row.output_price) == (0.5, 8.0)
+        detail = acts("services.route")[-1].detail
+        assert (detail["input_price"], detail["output_price"]) == ("0.5", "8")
+        shown = admin.get(page).content.decode()
+        for value in ('name="input_price" min="0" max="1000000" step="any" value="0.5"', 'value="8"', "价格 (CNY)"):
+            assert value in shown
+        assert "输入 0.5，输出 8" in admin.get("/console/usage/").content.decode()
+        admin.post(path, given | {"input_price": "0", "output_price": "0"})
+        assert "未设价格" in admin.get("/console/usage/").content.decode()
 
     @pytest.mark.parametrize("role", [AUDITOR, REVIEWER])
     def test_others_change_nothing(self, client_of, role: str):
@@ -291,5 +350,7 @@ class TestPages:
         client = client_of(AUDITOR)
         page = client.get("/console/services/demo/").content.decode()
         assert "顺位 0，份额 1" in page
-        assert 'name="weight" min' not in page
+        assert "未设价格" in page
+        for field in ("weight", "input_price"):
+            assert f'name="{field}" min' not in page
         assert NEW not in client.get("/console/services/").content.decode()

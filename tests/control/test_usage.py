@@ -45,7 +45,7 @@ def test_the_page_and_its_csv_are_for_those_who_may(client_of):
     used(1, model="=cmd()", input_tokens=3, output_tokens=5, cost=2_500_000)
     admin = client_of(ADMINISTRATOR)
     page = admin.get("/console/usage/?by=app").content.decode()
-    assert "2.5000" in page
+    assert "2.500000" in page
     csv = admin.get("/console/usage/csv/?by=model")
     assert csv["content-type"] == "text/csv; charset=utf-8"
     assert csv.content.decode("utf-8-sig").splitlines() == [

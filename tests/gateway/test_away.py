@@ -51,6 +51,16 @@ def test_a_browser_gets_a_page_in_its_language(inside: Inside, language: str, cu
         assert sentence in body_of(answer).decode()
 
 
+@pytest.mark.parametrize("asked", [[], ["accept-language: fr, *;q=0.5"], ["accept-language: zh;q=0"]])
+def test_a_browser_that_asks_for_neither_language_reads_both(inside: Inside, asked: list[str]):
+    inside.says = [CUT]
+    page = body_of(inside.send(request("/console/", b"", BROWSER, *asked, method="GET"))).decode()
+    for language, sentences in (("zh-Hans", SAID["zh-CN"]), ("en", SAID["en-US"])):
+        part = page.partition(f'<section lang="{language}">')[2].partition("</section>")[0]
+        for sentence in sentences:
+            assert sentence in part
+
+
 def test_a_control_that_hangs_is_away_too(tmp_path: Path):
     with Inside(tmp_path) as running:
         running.says = [5.0]
@@ -92,14 +102,14 @@ def test_the_policy_allows_what_the_page_holds_and_no_more():
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     for language in ("zh", "en"):
-        page = away.page(language, serving=True, sent=False).decode()
+        page = away.page([language], serving=True, sent=False).decode()
         assert not re.search(r"https?://|\bsrc=| style=| on\w+=", page)
 
 
 def test_a_gateway_without_configuration_says_nothing_of_the_api():
     for language, (_, serving) in zip(("zh", "en"), SAID.values(), strict=True):
-        assert serving in away.page(language, serving=True, sent=False).decode()
-        assert serving not in away.page(language, serving=False, sent=False).decode()
+        assert serving in away.page([language], serving=True, sent=False).decode()
+        assert serving not in away.page([language], serving=False, sent=False).decode()
 
 
 @pytest.mark.slow
@@ -107,7 +117,7 @@ def test_a_gateway_without_configuration_says_nothing_of_the_api():
 class TestInABrowser:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [390, 1440])
-    @pytest.mark.parametrize("language", SAID)
+    @pytest.mark.parametrize("language", [*SAID, "fr-FR"])
     def test_it_is_whole_and_accessible(
         self, inside: Inside, chromium: Browser, language: str, width: int, scheme: str
     ):
@@ -120,7 +130,8 @@ class TestInABrowser:
         answer = page.goto(f"{inside.url}/about/")
         assert answer is not None
         assert answer.status == 503
-        expect(page.locator("h1")).to_have_text(SAID[language][0])
+        shown = [SAID[language]] if language in SAID else SAID.values()
+        expect(page.locator("h1")).to_have_text([heading for heading, _ in shown])
         assert page.locator("main").bounding_box()["width"] <= 520  # its style was let in
         assert steps.overflow(page) == 0
         assert told == []

@@ -6,7 +6,7 @@ import pytest
 
 from guiju import plugins
 from guiju.errors import InputFileError
-from guiju.review.policy_cases import failures
+from guiju.review.policy_cases import CasesFail, failures, hold
 from guiju.review.policy_file import parse_policy
 
 POLICY = """
@@ -68,3 +68,14 @@ def test_a_mistake_in_a_case_is_told_at_its_place(case: str, problem: str):
     with pytest.raises(InputFileError) as wrong:
         parse_policy(f"{POLICY}  - {case}\n", plugins.taxonomy())
     assert (str(wrong.value.problem), wrong.value.line) == (problem, 7)
+
+
+def test_all_that_do_not_hold_are_pointed_at_in_both_languages():
+    taxonomy = plugins.taxonomy()
+    yaml = POLICY + "  - {text: 你好, expect: block}\n  - {text: 你好, expect: allow}\n  - {text: 您好, expect: mask}\n"
+    with pytest.raises(CasesFail) as told:
+        hold(plugins.reviewer(parse_policy(yaml, taxonomy), {}, taxonomy.placeholder), file="p.yaml", yaml=yaml)
+    for language, said in (("en", "2 of 3 cases"), ("zh", "3 个用例中有 2 个")):
+        sentence = told.value.sentence(language)
+        for words in (said, "p.yaml:7:5: ", "p.yaml:9:5: ", "{text: 您好"):
+            assert words in sentence

@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     reviewer = reviewer_of(policy, getattr(args, "lexicon", []))
     remarks = [] if args.verb == "test" else brings.remarks(load(), reviewer)
     for remark in remarks:
-        print(located(args.file, yaml, remark), file=sys.stderr)
+        _point(InputFileError.at_line(args.file, yaml, remark.line, remark.problem, remark.hint))
     failed = [] if args.verb == "check" else policy_cases.failures(reviewer)
     for case, _, problem in failed:
-        print(located(args.file, yaml, Remark(case.line, problem, Said("", ""))), file=sys.stderr)
+        _point(InputFileError.at_line(args.file, yaml, case.line, problem))
     result = {
         "policy": policy.name,
         "rules": len(policy.rules),
@@ -94,15 +94,8 @@ def reviewer_of(policy: Policy, lexicons: list[str]) -> Reviewer:
     return plugins.reviewer(policy, made.lexicons, plugins.taxonomy().placeholder)
 
 
-def located(file: str, yaml: str, remark: Remark) -> str:
-    """A remark, compiler style."""
-    lines = yaml.splitlines()
-    source = lines[remark.line - 1] if remark.line <= len(lines) else ""
-    column = len(source) - len(source.lstrip(" -")) + 1
-    found = InputFileError(
-        file=file, line=remark.line, column=column, problem=remark.problem, source_line=source, hint=remark.hint
-    )
-    return found.sentence(language())
+def _point(found: InputFileError) -> None:
+    print(found.sentence(language()), file=sys.stderr)
 
 
 def _checked(args: argparse.Namespace, result: dict[str, Any], remarks: list[Remark]) -> int:

@@ -149,6 +149,8 @@ class Machine:
 
     def welcome(self, prepared: dict[str, Any]) -> None:
         """Print where to go; nobody may be reading any more."""
+        if before := prepared.get("key_was_for"):
+            echo(say(welcome.KEY_GONE).format(before=before, now=self.config["upstream"]))
         seconds = clock.monotonic() - self.started
         text = welcome.text(self.config, prepared, seconds)
         if self.as_json:

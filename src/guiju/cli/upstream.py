@@ -90,13 +90,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=Said("its model that the service offers from now on, as the default", "该服务今后提供的模型，并设为默认"),
     )
     options.service(add)
-    add.add_argument(
+    key = add.add_mutually_exclusive_group()
+    key.add_argument(
         "--key-file",
         help=Said(
             "file with its API key, '-' for standard input (or set GUIJU_UPSTREAM_KEY)",
             "存有 API 密钥的文件；“-”表示标准输入（也可设置 GUIJU_UPSTREAM_KEY）",
         ),
     )
+    key.add_argument("--no-key", action="store_true", help=Said("take its API key away", "移除其 API 密钥"))
     for field, (value, text) in TEXTS.items():
         listed: dict[str, Any] = {"choices": tuple(OFFERS)} if field == "dialect" else {"metavar": value}
         add.add_argument(f"--{field.replace('_', '-')}", help=text, **listed)
@@ -133,6 +135,8 @@ def _add(args: argparse.Namespace, config: Any) -> int:
     from guiju.control.services.presets import preset
 
     secret = secret_of(args.key_file) if args.key_file else os.environ.get("GUIJU_UPSTREAM_KEY")
+    if args.no_key:
+        secret = ""
     fields: dict[str, Any] = preset(args.preset).fields() if args.preset else {}
     known = Upstream.objects.filter(name=args.name).first()
     url = args.url or fields.get("url") or (known and known.url)

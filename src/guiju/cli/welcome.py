@@ -20,6 +20,11 @@ LOW_DISK = Said(
     "until space is made.",
     "注意：{home} 所在磁盘仅剩 {free} MB，低于 disk.stop_bytes（{stop} MB）；腾出空间之前，网关不接受新的请求。",
 )
+KEY_GONE = Said(
+    "Note: the API key that was kept for {before} is not sent to {now}: it was removed. If that server wants one, give it "
+    "with --upstream-key-file.",
+    "注意：为 {before} 保存的 API 密钥不会发往 {now}，已移除。新服务器如需密钥，请用 --upstream-key-file 提供。",
+)
 FIRST_START = Said("First start: making keys, tables and first data …", "首次启动：生成密钥、建表、写入初始数据……")
 ENDING = Said(
     "Stopping: running answers may finish (Ctrl-C again stops at once) …",

@@ -68,8 +68,9 @@ def prepare(config: Config) -> dict[str, Any]:
     """Make an installation ready.
 
     Returns:
-        `key` (the demo app's), `model`, `embedded` (whether some service's route leads to the embedded model), and `link`
-        (the first administrator's sign-in link, while nobody has signed in).
+        `key` (the demo app's), `model`, `embedded` (whether some service's route leads to the embedded model), `link`
+        (the first administrator's sign-in link, while nobody has signed in), and `key_was_for` (the address whose key was
+        taken away, where --upstream names another server and no key).
 
     Raises: NoDatabase.
     """
@@ -96,6 +97,7 @@ def _data(config: Config) -> dict[str, Any]:
     from guiju.control.policies.models import LexiconVersion, Policy
     from guiju.control.publish import publish
     from guiju.control.services import actions as services
+    from guiju.control.services import limits
     from guiju.control.services.models import App, ModelRoute, Provider, Service, Upstream
     from guiju.review import load
 
@@ -117,9 +119,12 @@ def _data(config: Config) -> dict[str, Any]:
         services.save_upstream(EMBEDDED, EMBEDDED_URL, model=EMBEDDED_MODEL, service=service, by=None)
     embedded = ModelRoute.objects.filter(upstream__url=EMBEDDED_URL)
     service = Service.objects.get(name=DEMO)
+    another = None
     if config["upstream"]:
         secret = config["upstream_key"] or None
         known = Upstream.objects.filter(name="upstream").first()
+        if secret is None and known and known.secret and limits.server(known.url) != limits.server(config["upstream"]):
+            secret, another = "", known.url
         route = ModelRoute.objects.filter(service=service, name=config["upstream_model"]).first()
         if known is None or known.url != config["upstream"].rstrip("/") or route is None or secret is not None:
             answers = service.models.filter(name=service.default_model)
@@ -141,7 +146,7 @@ def _data(config: Config) -> dict[str, Any]:
         link = f"{config.base_url}/console/link/{people.make_link('admin', by=None)}/"
     first = service.models.order_by("id").first()
     model = service.default_model or (first.name if first else EMBEDDED_MODEL)
-    return {"key": key, "model": model, "embedded": embedded.exists(), "link": link}
+    return {"key": key, "model": model, "embedded": embedded.exists(), "link": link, "key_was_for": another}
 
 
 def _demo_key(config: Config) -> str:

@@ -31,7 +31,7 @@ from guiju.gateway.state import Gateway
 from guiju.gateway.texts import aside
 from guiju.gateway.upstream import Pool
 from guiju.journal import claim, reader
-from guiju.review.explain import language_of
+from guiju.review.explain import asked_language, language_of
 from guiju.review.moderation import moderation_result
 from guiju.snapshot import App as SnapshotApp
 from guiju.wire import faults, ollama_models, openai_moderations
@@ -234,8 +234,10 @@ class App:
         except UpstreamError:
             if not _browses(call):
                 raise
-            language = language_of(call.headers.get("accept-language", ""), "", "zh")
-            page = away.page(language, serving=self._gateway.ready, sent=call.method not in _READS)
+            language = asked_language(call.headers.get("accept-language", ""))
+            page = away.page(
+                [language] if language else ["zh", "en"], serving=self._gateway.ready, sent=call.method not in _READS
+            )
             call.answer(503, page, list(away.HEADERS), "text/html; charset=utf-8")
 
     async def _from_control(self, call: Call) -> None:

@@ -1,13 +1,15 @@
 """What a browser is shown while control is away: one page that needs nothing else and loads itself again.
 
-Pure. The pages belong to control; the gateway keeps this one alone, so that a person who opens any of them during a
-restart reads a sentence and not an API's error. app.py says when.
+Pure. In Chinese or English as the browser asks, in both where it asks for neither. The pages belong to control; the
+gateway keeps this one alone, so that a person who opens any of them during a restart reads a sentence and not an API's
+error. app.py says when.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from string import Template
 
 AGAIN = 4
@@ -22,12 +24,13 @@ _STYLE = """
 body { margin: 0; min-height: 100vh; padding: 24px 16px; display: grid; place-content: center;
   grid-template-columns: minmax(0, 520px); background: var(--paper); color: var(--ink);
   font: 16px/1.6 "Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", system-ui, sans-serif; }
-:lang(en) body { font-family: system-ui, "Noto Sans", "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+:lang(en) { font-family: system-ui, "Noto Sans", "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 24px; }
 svg { width: 36px; height: 36px; color: var(--seal); }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: 8px 0 12px; }
 p { margin: 0 0 12px; }
 p:last-child { margin: 0; color: var(--soft); font-size: .875rem; }
+section + section { border-top: 1px solid var(--line); margin-top: 20px; padding-top: 12px; }
 a { color: var(--link); }
 a:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 4px; }
 """
@@ -57,12 +60,16 @@ $reloads</head>
 <main>
 <svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"\
  aria-hidden="true"><circle cx="13" cy="19" r="9"/><path d="M13 6 7.5 19M13 6l5.5 13M13 3v3"/><path d="M28 6v22H17"/></svg>
-<h1>$heading</h1>
-$told
+$parts
 </main>
 </body>
 </html>
 """)
+
+_PART = Template("""<section lang="$tag">
+<h1>$heading</h1>
+$told
+</section>""")
 
 _WORDS = {
     "zh": {
@@ -104,19 +111,24 @@ HEADERS = [
 """Beside its status, 503."""
 
 
-def page(language: str, *, serving: bool, sent: bool) -> bytes:
+def page(languages: Sequence[str], *, serving: bool, sent: bool) -> bytes:
     """The page as bytes; nothing of the request stands in it.
 
     Args:
-        language: `zh` or `en`.
+        languages: `zh`, `en` or both, in the order in which they are shown.
         serving: the API goes on: it doesn't where the gateway has no configuration yet.
         sent: a form was sent. To load the page again would send it again, so this is left to the person.
     """
-    words = _WORDS[language]
-    told = [words["away"], *([words["serving"]] if serving else []), words["sent" if sent else "again"]]
+    shown = [_WORDS[language] for language in languages]
+    last = "sent" if sent else "again"
+    parts = []
+    for words in shown:
+        told = "\n".join(f"<p>{words[name]}</p>" for name in ("away", "serving", last) if serving or name != "serving")
+        parts.append(_PART.substitute(words, told=told))
     return _PAGE.substitute(
-        words,
-        told="\n".join(f"<p>{sentence}</p>" for sentence in told),
+        tag=shown[0]["tag"],
+        title=" / ".join(words["title"] for words in shown),
+        parts="\n".join(parts),
         style=_STYLE,
         reloads="" if sent else _RELOADS,
     ).encode()

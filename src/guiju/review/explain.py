@@ -87,8 +87,8 @@ def language_of(accept_language: str, text: str, default: str) -> str:
         text: the prompt.
         default: the service's setting.
     """
-    if accept_language and (asked := _asked(accept_language)):
-        return asked
+    if accept_language and (said := asked_language(accept_language)):
+        return said
     if text:
         head = text[:_LOOKED_AT]
         han, words = sum(map(len, _HAN.findall(head))), len(_WORD.findall(head))
@@ -97,8 +97,8 @@ def language_of(accept_language: str, text: str, default: str) -> str:
     return "en" if default == "en" else "zh"
 
 
-def _asked(accept_language: str) -> str:
-    """The one of ours that weighs most; "" where neither is asked for."""
+def asked_language(accept_language: str) -> str:
+    """The one of ours that weighs most in the header; "" where neither is asked for."""
     best, best_weight = "", 0.0
     for part in accept_language[:500].split(","):
         tag, _, parameter = part.partition(";")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from guiju.errors import Said
+from guiju.errors import BadRequest, InputFileError, Said
 from guiju.review.judge import Reviewer
 from guiju.review.policy import Case
 from guiju.types import Verdict
@@ -20,6 +20,19 @@ class Failure(NamedTuple):
     case: Case
     verdict: Verdict
     problem: Said
+
+
+class CasesFail(BadRequest):
+    text_en = "{n} of {cases} cases don't hold, so the policy isn't activated:\n{report}"
+    text_zh = "{cases} 个用例中有 {n} 个不成立，策略未启用：\n{report}"
+
+
+def hold(reviewer: Reviewer, *, file: str, yaml: str) -> None:
+    """Raises: CasesFail, which points at each case of the policy's text that doesn't hold."""
+    if failed := failures(reviewer):
+        found = [InputFileError.at_line(file, yaml, case.line, problem) for case, _, problem in failed]
+        report = Said(*("\n".join(each.sentence(language) for each in found) for language in ("en", "zh")))
+        raise CasesFail(n=len(failed), cases=len(reviewer.policy.cases), report=report)
 
 
 def failures(reviewer: Reviewer) -> list[Failure]:

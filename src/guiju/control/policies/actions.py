@@ -17,7 +17,7 @@ from guiju.control.people.roles import require
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.publish import publish
 from guiju.errors import BadRequest, Said
-from guiju.review import load
+from guiju.review import load, policy_cases
 from guiju.review.lexicon_blob import Term, encode_terms, key_of
 from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
 from guiju.review.policy_file import parse_policy
@@ -53,10 +53,14 @@ def activate_policy(row: PolicyVersion, *, by, reason: str = "") -> int:
 
     Where console.two_persons is set, an author only asks for it (state `waiting`), and another person activates.
 
-    Raises: PermissionDenied, InputFileError.
+    Raises: PermissionDenied, InputFileError, CasesFail where a case that it keeps doesn't hold.
     """
     require(by, "policies.activate")
-    parse_policy(row.yaml, plugins.taxonomy(), file=f"{row.policy.name}.yaml")
+    file = f"{row.policy.name}.yaml"
+    policy = parse_policy(row.yaml, plugins.taxonomy(), file=file)
+    if policy.cases:
+        reviewer = plugins.reviewer(policy, active_blobs(), plugins.taxonomy().placeholder)
+        policy_cases.hold(reviewer, file=file, yaml=row.yaml)
     if settings.GUIJU["console.two_persons"] and by is not None and row.author_id == by.pk:
         row.state = "waiting"
         row.save(update_fields=["state"])

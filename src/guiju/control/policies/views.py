@@ -26,6 +26,7 @@ from guiju.errors import BadRequest, GuijuError, InputFileError
 from guiju.review import load
 from guiju.review.explain import for_operator
 from guiju.review.lexicon_blob import Term
+from guiju.review.policy_cases import CasesFail
 
 _NAME = re.compile(r"(?m)^name: *\S+")
 _SHOWN = 200
@@ -68,7 +69,7 @@ def edit(request, name):
     context = {
         "name": name, "policy": policy, "active": active, "yaml": yaml, "note": request.POST.get("note", "")[:500],
         "texts": request.POST.get("texts", ""), "direction": request.POST.get("direction", "input"),
-        "may_edit": may_edit, "history": queries.history(("policies.",), target=f"{name}@"),
+        "may_edit": may_edit, "history": queries.history(("policies.",), under=f"{name}@"),
     }  # fmt: skip
     if request.method == "POST":
         try:
@@ -108,6 +109,11 @@ def version(request, name, version):
     row = get_object_or_404(
         PolicyVersion.objects.select_related("policy", "author"), policy__name=name, version=version
     )
+    tried = _tried(request, row.yaml) if request.method == "POST" else None
+    return _version(request, row, tried=tried)
+
+
+def _version(request, row, **more):
     active = row.policy.versions.filter(state="active").first()
     lines = []
     if active and active.pk != row.pk:
@@ -115,21 +121,20 @@ def version(request, name, version):
         lines = list(difflib.unified_diff(before, after, f"@{active.version}", f"@{row.version}", lineterm="", n=2))
     may = permissions(request.user)
     own = row.author_id == request.user.pk and row.state == "waiting"
-    tried = _tried(request, row.yaml) if request.method == "POST" else None
     return render(
         request,
         "policies/version.html",
         {
-            "tried": tried,
             "texts": request.POST.get("texts", ""),
             "direction": request.POST.get("direction", "input"),
             "own": own,
             "two_persons": settings.GUIJU["console.two_persons"],
-            "history": queries.history(("policies.",), target=f"{name}@{version}"),
+            "history": queries.history(("policies.",), on=(f"{row.policy.name}@{row.version}",)),
             "row": row,
             "active": active,
             "diff": lines,
             "may_activate": "policies.activate" in may and row.state != "active" and not own,
+            **more,
         },
     )
 
@@ -140,9 +145,8 @@ def activate(request, name, version):
     row = get_object_or_404(PolicyVersion, policy__name=name, version=version)
     try:
         actions.activate_policy(row, by=request.user, reason=request.POST.get("reason", ""))
-    except InputFileError as problem:
-        messages.error(request, problem.sentence(_language(request)))
-        return redirect("policies:version", name=name, version=version)
+    except (InputFileError, CasesFail) as problem:
+        return _version(request, row, problem=problem.sentence(_language(request)))
     row.refresh_from_db()
     if row.state == "waiting":
         messages.info(request, _("Another person must activate it."))
@@ -184,7 +188,7 @@ def lexicon(request, name):
         "policies/lexicon.html",
         {"lexicon": row, "active": active, "page": page, "asked": asked, "versions": versions,
          "may_edit": "lexicons.edit" in permissions(request.user),
-         "history": queries.history(("lexicons.",), target=f"{name}@")},
+         "history": queries.history(("lexicons.",), under=f"{name}@")},
     )  # fmt: skip
 
 

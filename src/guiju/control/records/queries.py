@@ -33,12 +33,17 @@ class Act:
     reason: str
 
 
-def history(verbs: tuple[str, ...], target: str = "", limit: int = 20) -> list[Act]:
-    """The latest acts whose verb begins so."""
+def history(verbs: tuple[str, ...], on: tuple[str, ...] = (), under: str = "", limit: int = 20) -> list[Act]:
+    """The latest acts whose verb begins so.
+
+    Args:
+        on: only those whose target is one of these,
+        under: or begins so: `demo/` for the keys of the app demo, `default@` for the versions of a policy.
+    """
     found = []
     rows = Entry.objects.filter(kind="act")
-    if target:
-        rows = rows.filter(target__startswith=target)
+    if on or under:
+        rows = rows.filter(Q(target__in=on) | (Q(target__startswith=under) if under else Q()))
     for body in rows.order_by("-index").values_list("body", flat=True)[:400]:
         act = entries.decode(bytes(body))
         if isinstance(act, entries.Act) and act.verb.startswith(verbs):

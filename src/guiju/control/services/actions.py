@@ -131,14 +131,15 @@ def save_upstream(
     by,
     **fields: str | float,
 ) -> int:
-    """Add or change an upstream; `secret` None keeps the one there is, "" removes it.
+    """Add or change an upstream; `secret` None keeps the one there is, "" removes it. Whoever may change an address must
+    not learn the key by it: another server gets no key that was kept.
 
     Args:
         model: its model that `service` answers with from now on, as its default. Where other upstreams answer a model of
             that name already, this one joins them.
         fields: others of UPSTREAM_FIELDS; what isn't given stays as it is.
 
-    Raises: PermissionDenied, BadRequest: BadUrl, BadSecret, BadField.
+    Raises: PermissionDenied, BadRequest: BadUrl, BadSecret, KeyForAnother, BadField.
     """
     require(by, "upstreams.change")
     name = names.checked(name)
@@ -154,6 +155,8 @@ def save_upstream(
         fields["offers"] = " ".join(dict.fromkeys(str(fields["offers"]).split()))
     upstream, new = Upstream.objects.get_or_create(name=name, defaults={"url": url})
     before = "" if new else upstream.url
+    if secret is None and upstream.secret and limits.server(before) != limits.server(url):
+        raise limits.KeyForAnother(url=url)
     changed = {field: str(value) for field, value in fields.items() if new or getattr(upstream, field) != value}
     upstream.url = url.rstrip("/")
     for field, value in fields.items():

@@ -8,9 +8,11 @@ from django.db import transaction
 from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.publish import publish
+from guiju.control.services import limits
 from guiju.control.services.models import Detector
 from guiju.errors import BadRequest, Said
 from guiju.remote import ADAPTERS, adapter
+from guiju.remote.adapter import Field
 
 BOUNDS = {
     "timeout": (0.01, 600),
@@ -31,7 +33,8 @@ def save(name: str, kind: str, *, given: dict[str, str], by, **fields) -> int:
 
     Args:
         kind: of its adapter; "" keeps the one there is.
-        given: values of the adapter's fields; what isn't given stays, secrets too. Of another adapter nothing stays.
+        given: values of the adapter's fields; what isn't given stays, secrets too, as long as the address leads to the same
+            server. Of another adapter nothing stays.
         fields: of FIELDS.
 
     Raises: PermissionDenied, BadRequest.
@@ -75,13 +78,26 @@ def _fill(row: Detector, given: dict[str, str]) -> None:
         if known[name].choices and value not in known[name].choices:
             said = Said("must be one of {there}", "须为 {there} 之一", there=", ".join(known[name].choices))
             raise BadRequest(field=name, problem=said)
-    secrets = opened(row) | {n: v for n, v in given.items() if known[n].secret}
+    kept = opened(row)
+    for name, value in kept.items():
+        if value and name not in given and _server(row.settings, known) != _server(row.settings | given, known):
+            said = Said(
+                "is kept for another server: give it anew, or empty to take it away",
+                "是为另一台服务器保存的：请重新提供，或留空以移除",
+            )
+            raise BadRequest(field=name, problem=said)
+    secrets = kept | {n: v for n, v in given.items() if known[n].secret}
     row.settings = row.settings | {n: v for n, v in given.items() if not known[n].secret}
     sealed = settings.KEYRING.seal_secret(json.dumps(secrets), f"detector:{row.name}") if secrets else ""
     row.secrets = sealed
     for name, field in known.items():
         if field.default is None and name not in secrets and name not in row.settings:
             raise BadRequest(field=name, problem=Said("is missing", "缺少此字段"))
+
+
+def _server(values: dict[str, str], known: dict[str, Field]) -> tuple[str, str, int]:
+    address = known.get("url")
+    return limits.server(values.get("url", address.default or "")) if address else ("", "", 0)
 
 
 def opened(row: Detector) -> dict[str, str]:

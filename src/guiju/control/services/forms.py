@@ -70,25 +70,32 @@ def number(field, label, help_text="", whole=True):
     return kind(label=label, min_value=low, max_value=high, help_text=help_text, required=False)
 
 
+def plain(values):
+    """Numbers as people write them: 60 and not 60.0."""
+    return {name: int(v) if isinstance(v, float) and v % 1 == 0 else v for name, v in values.items()}
+
+
 class ShareForm(forms.ModelForm):
-    """How much of a model's requests an upstream gets, and when."""
+    """How much of a model's requests an upstream gets, when, and what it costs."""
 
     order = number("order", _("Order"), _("The lowest is asked; higher ones where those before can’t answer."))
     weight = number("weight", _("Share"), _("Among the upstreams of the same order: 3 gets three times as much as 1."))
+    input_price = number("input_price", _("Price of a million input tokens"), whole=False)
+    output_price = number("output_price", _("Price of a million output tokens"), whole=False)
 
     class Meta:
         model = ModelRoute
-        fields = ["order", "weight"]
+        fields = ["order", "weight", "input_price", "output_price"]
 
-    def clean_order(self):
-        return self._kept("order")
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.initial = plain(self.initial)
 
-    def clean_weight(self):
-        return self._kept("weight")
-
-    def _kept(self, field):
-        given = self.cleaned_data[field]
-        return getattr(self.instance, field) if given is None else given
+    def clean(self):
+        data = super().clean()
+        return data | {
+            name: getattr(self.instance, name) for name in ShareForm.base_fields if data.get(name, 0) is None
+        }
 
 
 class RouteForm(ShareForm):
@@ -96,7 +103,7 @@ class RouteForm(ShareForm):
 
     class Meta:
         model = ModelRoute
-        fields = ["name", "upstream", "model", "order", "weight"]
+        fields = ["name", "upstream", "model", "order", "weight", "input_price", "output_price"]
         labels = {"name": _("Name that callers use"), "upstream": _("Upstream"), "model": _("Its name at the upstream")}
 
 

@@ -28,6 +28,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
 
 LENGTHS = {"vendor": 100, "filing": 100, "key_header": 64, "query": 500}
 
+_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 """A header's name (RFC 9110, 5.6.2), written small."""
 OURS = frozenset(
@@ -63,6 +64,25 @@ class UrlHasMore(BadUrl):
 class BadSecret(BadRequest):
     text_en = "The upstream's API key holds characters that no HTTP header can carry; look at what was pasted."
     text_zh = "上游的 API 密钥含有 HTTP 头无法携带的字符，请检查所粘贴的内容。"
+
+
+class KeyForAnother(BadSecret):
+    text_en = (
+        "'{url}' is another server than the one whose API key is kept: give its key (--key-file), or take the kept one "
+        "away (--no-key)."
+    )
+    text_zh = (
+        "“{url}”与所存 API 密钥对应的服务器不同：请提供新服务器的密钥（--key-file），或移除所存的密钥（--no-key）。"
+    )
+
+
+def server(url: str) -> tuple[str, str, int]:
+    """Who is reached at an address, to see whether two addresses lead to the same server: a path may differ."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", url, 0
 
 
 def check_url(url: str) -> None:

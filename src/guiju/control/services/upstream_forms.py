@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from guiju.control import names
 from guiju.control.services import residency
 from guiju.control.services.actions import UPSTREAM_FIELDS
-from guiju.control.services.forms import number
+from guiju.control.services.forms import number, plain
 from guiju.control.services.models import Service, Upstream
 from guiju.errors import told
 from guiju.snapshot import WAYS
@@ -89,13 +89,12 @@ class UpstreamForm(forms.Form):
         if preset is not None:
             initial |= {"name": preset.name, **preset.fields()}
         initial["offers"] = initial["offers"].split()
-        initial |= {
-            field: int(value) for field, value in initial.items() if isinstance(value, float) and value % 1 == 0
-        }
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, initial=plain(initial), **kwargs)
         if upstream is not None:
             self.fields["name"].disabled = True
-            self.fields["secret"].help_text = _("Empty keeps what there is.")
+            self.fields["secret"].help_text = _(
+                "Empty keeps what there is, for the same server; another one needs its own."
+            )
             del self.fields["model"], self.fields["service"]
         if upstream is None or not upstream.secret:
             del self.fields["no_secret"]

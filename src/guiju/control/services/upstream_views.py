@@ -81,6 +81,11 @@ def _saved(request, form):
             data["name"], data["url"], secret=secret, model=data.get("model", ""), service=data.get("service"),
             by=request.user, **form.given(),
         )  # fmt: skip
+    except limits.KeyForAnother:
+        problem = _(
+            "This address leads to another server than the kept key is for: give its key, or take the kept one away."
+        )
+        form.add_error("secret", problem)
     except limits.BadSecret as problem:
         form.add_error("secret", problem.sentence(request.LANGUAGE_CODE))
     except limits.BadField as problem:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import get_args
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, F, Prefetch, Q
 from django.http import Http404
@@ -29,6 +30,8 @@ from guiju.control.services.upstream_views import abroad, listed
 from guiju.errors import BadRequest
 from guiju.snapshot import QuotaScope
 
+_VERBS = ("services.", "apps.", "keys.", "upstreams.", "provider.", "quotas.", "detectors.")
+"""What is recorded of this room begins so."""
 _OLD_KEY = timedelta(days=1)
 """How long a rotated key goes on working."""
 
@@ -54,7 +57,7 @@ def overview(request):
             "upstreams": upstreams,
             "outside": abroad(upstreams),
             "provider": Provider.objects.first(),
-            "history": queries.history(("services.", "apps.", "keys.", "upstreams.", "provider.")),
+            "history": queries.history(_VERBS),
         },
     )
 
@@ -86,7 +89,8 @@ def _service(request, row, form=None, route_form=None):
         .order_by("name", "order", "-weight", "id"),
         "asked": asked.of(row, asked.everyone()),
         "route_form": route_form or RouteForm(auto_id="route_%s"),
-        "history": queries.history(("services.",), target=row.name),
+        "currency": settings.GUIJU["usage.currency"],
+        "history": queries.history(("services.", "quotas."), on=(row.name, f"service:{row.name}")),
     }
     return render(request, "services/service.html", context)
 
@@ -132,7 +136,7 @@ def new_route(request, name):
 
 @posts("services.change", back="../../")
 def route(request, name, pk):
-    """Change an upstream's share of a model, or let it answer the model no longer."""
+    """Change an upstream's share of a model or its prices, or let it answer the model no longer."""
     row = get_object_or_404(ModelRoute.objects.select_related("service", "upstream"), pk=pk, service__name=name)
     form = ShareForm(request.POST, instance=row)
     if request.POST.get("verb") == "remove":
@@ -144,7 +148,9 @@ def route(request, name, pk):
         actions.save_route(form.save(commit=False), by=request.user)
         messages.success(request, _("Saved. Every gateway worker has it within a second."))
     else:
-        messages.error(request, _("An order is a number from 0 to 99, a share one from 1 to 1000."))
+        messages.error(
+            request, _("An order is a number from 0 to 99, a share one from 1 to 1000, a price one from 0 on.")
+        )
     return redirect("services:service", name=name)
 
 
@@ -173,13 +179,15 @@ def app(request, name):
 
 
 def _app(request, row, form=None, key_form=None):
+    keys = row.keys.order_by("-id")
+    limited = (f"app:{row.name}", f"subject:{row.name}", *(f"key:{key.quota_name}" for key in keys))
     context = {
         "app": row,
         "form": form or _may(request, "services.change", AppForm(instance=row)),
-        "keys": row.keys.order_by("-id"),
+        "keys": keys,
         "key_form": key_form,
         "now": clock.now(),
-        "history": queries.history(("apps.", "keys."), target=row.name),
+        "history": queries.history(("apps.", "keys.", "quotas."), on=(row.name, *limited), under=f"{row.name}/"),
     }
     return render(request, "services/app.html", context)
 

@@ -5,6 +5,7 @@ from datetime import date
 
 from django.db.models import Sum
 
+from guiju.control.services.models import ModelRoute
 from guiju.control.usage.models import Usage
 
 BY = ("app", "key", "subject", "model", "service", "day")
@@ -27,6 +28,11 @@ def used(by: str, since: date | None, until: date | None, app: str = "") -> list
         {"name": str(row[by]), **{name: row[name] for name in COLUMNS}, "cost": row["cost"] / 1_000_000}
         for row in found
     ]
+
+
+def prices() -> list[ModelRoute]:
+    """Every upstream of every model, with what a million tokens cost there from now on."""
+    return list(ModelRoute.objects.select_related("service", "upstream").order_by("service_id", "name", "order", "id"))
 
 
 def write_csv(out, by: str, rows: list[dict[str, object]], currency: str) -> None:

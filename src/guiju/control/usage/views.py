@@ -44,6 +44,7 @@ def usage(request):
     context = {
         "rows": rows, "asked": asked, "titles": titles.items(), "title": titles[asked["by"]], "apps": apps(),
         "currency": settings.GUIJU["usage.currency"], "query": request.GET.urlencode(),
+        "prices": queries.prices(),
         "total": {c: sum(row[c] for row in rows) for c in queries.COLUMNS},
     }  # fmt: skip
     return render(request, "usage/usage.html", context)

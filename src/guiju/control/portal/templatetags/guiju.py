@@ -29,6 +29,12 @@ def clock(ms):
 
 
 @register.filter
+def plain(number):
+    """A number as people write it, and as a field of a form reads it: 0.5, and 8 for 8.0."""
+    return f"{number:.15g}"
+
+
+@register.filter
 def tone(action):
     """The colour of an action, an outcome or a state."""
     word = str(action)
@@ -101,5 +107,6 @@ def did(verb):
         "lexicons.activate": _("put a lexicon in force"), "people.link": _("made a sign-in link"),
         "people.sign_in_by_link": _("signed in by link"), "people.roles": _("changed roles"),
         "people.active": _("closed or reopened an account"), "contents.read": _("read contents"),
-        "subjects.erase": _("erased a subject"),
+        "subjects.erase": _("erased a subject"), "nodes.admit": _("admitted a node"),
+        "quotas.set": _("set a quota"), "quotas.remove": _("removed a quota"),
     }.get(verb, verb)  # fmt: skip

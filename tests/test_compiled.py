@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "compiled"
-TESTS = ("tests/wire/test_dialect.py", "tests/review/test_holdback.py", "tests/review/test_lexicon.py", "tests/journal/test_writer.py",
-         "tests/gateway/test_exchange.py", "tests/gateway/test_odd_values.py")  # fmt: skip
+TESTS = ("tests/wire/test_dialect.py", "tests/review/test_holdback.py", "tests/review/test_lexicon.py",
+         "tests/journal/test_writer.py", "tests/gateway/test_exchange.py", "tests/gateway/test_odd_values.py")  # fmt: skip
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

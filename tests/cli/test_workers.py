@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from gateway.test_worker import published
+from guiju import snapshot as snapshots
 from guiju.journal.claim import claimed
 
 
@@ -116,6 +118,43 @@ def test_a_reload_takes_the_settings_that_are_there_now(home: Path):
         parent.process.send_signal(signal.SIGHUP)
         parent.until(lambda: parent.running() == ["0"])
         assert {get(parent.connect())[0] for _ in range(12)} == {200}  # it serves on every socket there ever was
+
+
+def test_a_reload_takes_the_guards_that_are_there_now(tmp_path: Path):
+    policy = "name: default\nguards: [brand]\nrules:\n  - {id: brand, class: X.brand, action: refuse}\n"
+    snapshot = snapshots.Snapshot(
+        version=1,
+        services=(snapshots.Service(name="s", policy="default", demo=True),),
+        apps=(snapshots.App(name="a", service="s"),),
+        keys=(snapshots.Key(id="k", app="a", prefix="gj-", sha256=hashlib.sha256(b"gj-key").hexdigest()),),
+        policies=(snapshots.PolicyRef(name="default", version=1, yaml=policy),),
+    )
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/snapshot.json").write_bytes(snapshots.encode(snapshot))
+    guard = tmp_path / "guards/brand.py"
+    guard.parent.mkdir()
+
+    def write(word: str) -> None:
+        code = f"@guard('X.brand')\ndef brand(text, context): return {word!r} in text\n"
+        guard.write_text("from guiju.guard import guard\n" + code)
+
+    def flagged(parent: Parent) -> list[bool]:
+        connection = parent.connect()
+        headers = {"authorization": "Bearer gj-key", "content-type": "application/json"}
+        connection.request("POST", "/v1/moderations", json.dumps({"input": ["acme", "bolt"]}), headers)
+        answer = connection.getresponse()
+        told = answer.read()
+        connection.close()
+        assert answer.status == 200, told
+        return [result["flagged"] for result in json.loads(told)["results"]]
+
+    write("acme")
+    with gateway(tmp_path) as parent:
+        assert flagged(parent) == [True, False]
+        write("bolt")
+        assert flagged(parent) == [True, False]  # a half-written file does nothing: it is taken when somebody says so
+        parent.process.send_signal(signal.SIGHUP)
+        parent.until(lambda: flagged(parent) == [False, True])
 
 
 @pytest.mark.parametrize("spoilt", ["setting", "snapshot"])

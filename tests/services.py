@@ -13,10 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import psycopg
+import psycopg.sql
 
 
 class Need(NamedTuple):
@@ -136,6 +140,21 @@ def redis() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+def storage_of(home: Path) -> dict[str, str]:
+    """Where an installation of its own keeps its data in this run: a database of its own beside GUIJU_TEST_DATABASE_URL
+    and a corner of GUIJU_TEST_REDIS_URL, always the same for one home; SQLite in its home where they aren't set."""
+    number, settings = zlib.crc32(str(home).encode()), {}
+    if url := os.environ.get("GUIJU_TEST_DATABASE_URL"):
+        name = f"guiju_home_{number:08x}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+        settings["GUIJU_DATABASE_URL"] = f"{url.rpartition('/')[0]}/{name}"
+    if url := os.environ.get("GUIJU_TEST_REDIS_URL"):
+        settings["GUIJU_REDIS_URL"] = f"{url.rpartition('/')[0]}/{1 + number % 15}"
+    return settings
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ class Whole:
     def __init__(self, home: Path, *options: str, port: int = 0, **environment: str) -> None:
         self.home = home
         self.port = port or services.free_port()
-        self.environment = clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": "C.UTF-8"} | environment
+        self.environment = clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": "C.UTF-8"}
+        self.environment |= services.storage_of(home) | environment
         self.command = [sys.executable, "-m", "guiju.cli.main", "up", "--port", str(self.port), *options]
         self.printed = ""
         self.seconds = 0.0

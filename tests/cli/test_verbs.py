@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import services
 from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries, seal
@@ -27,11 +28,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("home")
+    told = {"GUIJU_HOME": str(home)} | services.storage_of(home)
 
     def command(*words: str, stdin: str = "", language: str = "C.UTF-8") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "guiju.cli.main", *words],
-            env=clean_environment() | {"GUIJU_HOME": str(home), "LC_ALL": language},
+            env=clean_environment() | told | {"LC_ALL": language},
             input=stdin, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 

@@ -526,8 +526,10 @@ def test_what_is_wrong_with_a_request_is_told_in_its_language(guiju: Whole, lang
 def test_an_exchange_leaves_one_line_in_the_log_and_no_contents(guiju: Whole, client: openai.OpenAI):
     answer = client.chat.completions.with_raw_response.create(model="m", messages=user("a secret of the client's"))
     exchange = answer.headers["x-guiju-exchange"]
-    logged = "".join(path.read_text() for path in (guiju.home / "logs").glob("gateway*.log"))
-    lines = [line for line in logged.splitlines() if f"exchange={exchange}" in line]
+    lines, deadline = [], time.monotonic() + 10
+    while not lines and time.monotonic() < deadline:  # said once the answer has left
+        logged = "".join(path.read_text() for path in (guiju.home / "logs").glob("gateway*.log"))
+        lines = [line for line in logged.splitlines() if f"exchange={exchange}" in line]
     assert len(lines) == 1
     assert " door=openai_chat model=m outcome=served ms=" in lines[0]
     assert "a secret" not in logged

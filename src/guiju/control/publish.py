@@ -120,11 +120,11 @@ def publish() -> int:
     """Compute, compare, and raise the version where something differs. Returns the version in force."""
     SnapshotVersion.objects.get_or_create(pk=1)
     row = SnapshotVersion.objects.select_for_update().get(pk=1)
-    body = snapshots.encode(build(row.version))
-    if body == bytes(row.body):
+    built = build(row.version)
+    if snapshots.encode(built) == bytes(row.body):
         return row.version
     row.version += 1
-    row.body = snapshots.encode(build(row.version))
+    row.body = snapshots.encode(msgspec.structs.replace(built, version=row.version))
     row.save()
     transaction.on_commit(lambda: [wake() for wake in woken])
     return row.version

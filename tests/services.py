@@ -19,9 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import psycopg
-import psycopg.sql
-
 
 class Need(NamedTuple):
     """A program that some tests need."""
@@ -147,6 +144,9 @@ def storage_of(home: Path) -> dict[str, str]:
     and a corner of GUIJU_TEST_REDIS_URL, always the same for one home; SQLite in its home where they aren't set."""
     number, settings = zlib.crc32(str(home).encode()), {}
     if url := os.environ.get("GUIJU_TEST_DATABASE_URL"):
+        import psycopg  # not above: by hand, any Python runs this file
+        import psycopg.sql
+
         name = f"guiju_home_{number:08x}"
         with psycopg.connect(url, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():

@@ -22,7 +22,8 @@ def open_to_others(home: Path) -> list[str]:
 def test_nothing_is_open_to_others(tmp_path: Path):
     before = os.umask(0)
     try:
-        with Upstream() as upstream, Whole(tmp_path / "home", "--upstream", upstream.url, "--model", "m") as guiju:
+        options, stored = ("--model", "m"), {"GUIJU_DATABASE_URL": ""}  # SQLite, in the folder
+        with Upstream() as up, Whole(tmp_path / "home", "--upstream", up.url, *options, **stored) as guiju:
             assert command(guiju, "ledger", "checkpoint").returncode == 0
             kinds = {path.suffix for path in guiju.home.rglob("*")}
             assert {".key", ".jnl", ".sqlite3", ".log", ".sock"} <= kinds

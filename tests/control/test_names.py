@@ -76,7 +76,10 @@ def test_an_app_of_a_chinese_name_lives_in_the_console(client_of):
     assert "客服助手" in client.get(answer["location"]).content.decode()
     assert "gj-" in client.post(f"{answer['location']}keys/", {"days": "3"}).content.decode()
     assert "客服助手" in client.get("/console/services/").content.decode()
-    assert [a.verb for a in queries.history(("apps.", "keys."), target="客服助手")] == ["keys.create", "apps.create"]
+    assert [a.verb for a in queries.history(("apps.", "keys."), on=("客服助手",), under="客服助手/")] == [
+        "keys.create",
+        "apps.create",
+    ]
     assert "客服助手" in {app.name for app in build(1).apps}
     again = client.post("/console/services/apps/new/", settings | {"name": "客服 助手"}).content.decode()
     assert 'id="id_name_error"' in again

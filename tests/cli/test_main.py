@@ -101,6 +101,7 @@ def test_it_speaks_the_terminals_language(variables, expected, monkeypatch):
 def test_every_command_has_its_module_and_every_module_its_command():
     folder = Path(cli.__file__).parent
     parts = {"__init__", "main", "supervisor", "preflight", "welcome", "prepare", "django_setup", "review_setup"}
-    parts |= {"files", "named", "words", "policy_diff", "options", "reach", "workers"}
+    parts |= {"files", "named", "words", "policy_diff", "options", "reach", "workers", "brings", "diagnosis"}
+    parts |= {"doctor_detectors", "probe"}
     modules = {path.stem for path in folder.glob("*.py")} - parts
     assert {command.module for command in cli.COMMANDS} == {f"guiju.cli.{name}" for name in modules}

@@ -336,6 +336,14 @@ def test_in_open_mode_a_moderation_goes_without_and_says_so(inside: Any, service
     assert next(e for e in running.entries if isinstance(e, entries.Opened)).unjudged == ("far",)
 
 
+@pytest.mark.parametrize("how", [{"directions": ("output",)}, {"observe": True}])
+def test_a_moderation_names_nobody_who_was_not_asked(inside: Any, service: SlowService, how: dict[str, Any]):
+    running = inside(**how)
+    assert moderate(running, f"praise {BAD}")[0] == 200
+    assert service.asked == []
+    assert next(e for e in running.entries if isinstance(e, entries.Opened)).asked == ()
+
+
 # --- the rest -----------------------------------------------------------------------------------------
 
 

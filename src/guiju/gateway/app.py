@@ -220,7 +220,9 @@ class App:
         headers = self._named()
         exchange, tab = headers[0][1], Tab(gateway.counts.unjudged)
         verdicts = await slow.moderated(compiled, door, exchange, texts, verdicts, language, tab)
-        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject, tab)
+        panel = compiled.panels.get(door.service.policy)
+        asked = panel.waited_for("input") if panel else ()
+        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject, asked, tab)
         results = [moderation_result(v, gateway.taxonomy, language) for v in verdicts]
         answer = openai_moderations.answer(exchange, results)
         call.answer(200, msgspec.json.encode(answer), headers)

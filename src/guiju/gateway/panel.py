@@ -43,6 +43,10 @@ class Panel:
         """Whether a text of this direction waits for a verdict."""
         return bool(self._holding[direction])
 
+    def waited_for(self, direction: Direction) -> tuple[str, ...]:
+        """Those whose verdict a text of this direction waits for, as `names` has them."""
+        return tuple(j.label for group in self._holding[direction] for j in group)
+
     @property
     def lead(self) -> int:
         """Characters by which a stream may be ahead: the least that one of them says."""

@@ -134,7 +134,14 @@ class Gateway:
         self.journal.append(entry).add_done_callback(_seen)
 
     async def record_moderation(
-        self, exchange: str, door: Door, texts: list[str], verdicts: list[Verdict], subject: str, tab: Tab
+        self,
+        exchange: str,
+        door: Door,
+        texts: list[str],
+        verdicts: list[Verdict],
+        subject: str,
+        asked: tuple[str, ...],
+        tab: Tab,
     ) -> None:
         """A moderation is an exchange whose answer is the verdict: opened and closed in one sync."""
         verdict = combine(verdicts)
@@ -157,7 +164,7 @@ class Gateway:
                 if v.judged
             ),
             characters=sum(map(len, texts)),
-            asked=panel.names if (panel := self.current().panels.get(door.service.policy)) else (),
+            asked=asked,
             unjudged=tuple(sorted(tab.unjudged["input"])),
         )
         closed = entries.Closed(at_ms=now, exchange=exchange, outcome="served", action=verdict.action)

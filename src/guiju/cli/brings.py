@@ -35,6 +35,7 @@ def remarks(config: Config, reviewer: Reviewer) -> list[Remark]:
 
 
 def declared_by(config: Config, guard: Guard) -> tuple[str, ...]:
+    """The classes that a policy's guard may report. Its process is started for that. Raises: CannotLoad."""
     source = code.find(config.home, guard.name)
     if source is None:
         raise CannotLoad(code.missing(guard.name))

@@ -39,10 +39,23 @@ class Shown(NamedTuple):
     """What of it is outside the promise, in red."""
     policy: str = ""
     """Whose guard it is; "" of one that is elsewhere, which is asked for every service."""
-    adapter: str = ""
-    title: Said | None = None
-    """Of its adapter; None where this version has none of that name."""
-    settings: tuple[Setting, ...] = ()
+    row: Detector | None = None
+    """Of one that is elsewhere."""
+
+    @property
+    def adapter(self) -> str:
+        """Its adapter's name."""
+        return self.row.adapter if self.row else ""
+
+    @property
+    def title(self) -> Said | None:
+        """Of its adapter; None where this version has none of that name."""
+        return adapter(self.adapter).about.title if self.adapter in ADAPTERS else None
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Of its adapter. Only whoever asks for them has its secrets opened, to see which are given."""
+        return _settings(self.row) if self.row and self.adapter in ADAPTERS else ()
 
     @property
     def clause(self) -> str:
@@ -58,7 +71,8 @@ class Shown(NamedTuple):
 
 def elsewhere() -> list[Shown]:
     """Those that are elsewhere, in the order in which they were added."""
-    return [_elsewhere(row) for row in Detector.objects.order_by("id")]
+    rows = [(row, publish.detector(row)) for row in Detector.objects.order_by("id")]
+    return [Shown(row.name, how, outside(how), row=row) for row, how in rows]
 
 
 def guards() -> list[Shown]:
@@ -77,13 +91,9 @@ def of(service, shown: list[Shown]) -> list[Shown]:
     return [one for one in shown if one.policy in ("", service.policy.name)]
 
 
-def _elsewhere(row: Detector) -> Shown:
-    how = publish.detector(row)
-    if row.adapter not in ADAPTERS:
-        return Shown(row.name, how, outside(how), adapter=row.adapter)
-    known = adapter(row.adapter)
+def _settings(row: Detector) -> tuple[Setting, ...]:
     given = row.settings | {name: "" for name, value in detectors.opened(row).items() if value}
-    settings = tuple(
+    return tuple(
         Setting(
             label=f.label,
             secret=f.secret,
@@ -91,9 +101,8 @@ def _elsewhere(row: Detector) -> Shown:
             given=f.name in given or bool(f.default),
             missing=f.default is None and f.name not in given,
         )
-        for f in known.fields
+        for f in adapter(row.adapter).fields
     )
-    return Shown(row.name, how, outside(how), adapter=row.adapter, title=known.about.title, settings=settings)
 
 
 @lru_cache(maxsize=64)

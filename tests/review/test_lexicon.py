@@ -109,7 +109,7 @@ def test_a_place_is_right_behind_halves_that_stand_side_by_side(before):
 
 def test_a_term_is_no_other_characters_bytes():
     shifted = ("x" + "毒品交易").encode("utf-16-le")[1:-1].decode("utf-16-le", "surrogatepass")
-    assert LEXICON.candidates(shifted) == []
+    assert LEXICON.candidates(shifted) == {}
     assert found(shifted) == set()
     assert LEXICON.clear(shifted)
 
@@ -320,14 +320,35 @@ def test_work_and_memory_stay_bounded():
 
 
 def test_the_sorted_words_agree_with_a_naive_twin():
-    words = ["毒", "毒品", "毒品交易", "大麻", "品", "ab", "abc", "abd"]
-    known = _Sorted(words)
-    for text in ("毒品交", "毒品交易", "毒", "abcd", "abe", "a", "x", "品毒品"):
+    words = sorted(
+        ["毒品", "毒品交", "毒品交易", "毒品交换会", "大麻", "品", "ab", "abc", "abd", "heroinheroins", "heroinheroint"]
+    )
+    beginnings: dict[str, list[str]] = {}
+    for word in words:
+        beginnings.setdefault(word[: 12 if word.isascii() else 3], []).append(word)
+    numbers, known = list(beginnings), _Sorted(list(beginnings.values()))
+    for text in (
+        "毒品交",
+        "毒品交易",
+        "毒品交换",
+        "毒品好",
+        "毒",
+        "abcd",
+        "abe",
+        "a",
+        "x",
+        "品毒品",
+        "heroinheroinsx",
+        "heroinheroi",
+    ):
         for start in range(len(text)):
             rest = text[start:]
+            number = max(
+                (n for n, b in enumerate(numbers) if rest.startswith(b)), key=lambda n: len(numbers[n]), default=-1
+            )
             there = sorted((w for w in words if rest.startswith(w)), key=len, reverse=True)
             opens = any(w.startswith(rest) and w != rest for w in words)
-            assert known.at(text, start) == (there, opens)
+            assert known.at(text, start, number) == (there, opens)
 
 
 def test_a_blob_without_terms_finds_nothing():

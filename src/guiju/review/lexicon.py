@@ -1,8 +1,8 @@
 """Term lists -> one matcher. The policy decides what a hit means; lexicon_check.py reads and criticises lists.
 
 Theory of operation. Terms are kept as squeezed canonical text (canon.py, squeeze.py). An Aho-Corasick automaton over
-only the *first three* characters of each term (twelve for Latin ones) finds where a term may begin; the sorted list of
-all terms and allow-phrases tells which stand there, and whether the text so far is the beginning of one. Why not the whole
+only the *first three* characters of each term (twelve for Latin ones) finds where a term may begin; the few terms and
+allow-phrases that begin so tell which stand there, and whether the text so far is the beginning of one. Why not the whole
 terms in the automaton: it would take longer to build, and the scan is no quicker. It is built without the interpreter lock,
 so running streams go on meanwhile. Which library, and why: docs/decisions/0004.
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -80,18 +80,18 @@ class Lexicon:
                     self.allowed[key] = frozenset(packed.allow) | self.allowed.get(key, frozenset())
                     for phrase in packed.allow:
                         self.ends.setdefault(phrase, ())
-        self.terms = _Sorted(self.ends)
-        self.acting = self.terms if len(acting) == len(self.ends) else _Sorted(acting)
+        firsts: dict[str, list[str]] = {}
+        for key in sorted(self.ends):
+            firsts.setdefault(key[: _first(key)], []).append(key)
+        self.terms = _Sorted(list(firsts.values()))
+        self.acting = self.terms
         """Those that hold text back."""
+        if len(acting) < len(self.ends):
+            self.acting = _Sorted([[key for key in keys if key in acting] for keys in firsts.values()])
         self.classes = frozenset(e.cls for entries in self.ends.values() for e in entries)
         self.longest = self.terms.longest
         self.limit = self.longest * (1 + LONGEST_GAP)
-        firsts: dict[str, list[str]] = {}
-        for key, entries in self.ends.items():
-            beginning = firsts.setdefault(key[: _first(key)], [])
-            if entries:
-                beginning.append(key)
-        self._terms = [tuple(map(_bytes, terms)) for terms in firsts.values()]
+        self._terms = [tuple([_bytes(key) for key in keys if self.ends[key]]) for keys in firsts.values()]
         """By number of their beginning in the automaton: whole terms, for `clear`."""
         self._finder = daachorse.DoubleArrayAhoCorasick(list(map(_bytes, firsts))) if firsts else None
 
@@ -114,14 +114,14 @@ class Lexicon:
         """See `Detector.scanner`. Which terms hold was settled when the lexicon was compiled."""
         return LexiconScanner(self)
 
-    def candidates(self, text: str) -> list[int]:
-        """Where a term may begin in squeezed text."""
+    def candidates(self, text: str) -> dict[int, int]:
+        """Where a term may begin in squeezed text -> the number of the longest beginning that stands there."""
         data = _bytes(text)
-        starts = [start >> 1 for start, _ in self._find(data)]
+        starts = {start >> 1: number for start, number in self._find(data)}  # at one place the longest comes last
         if len(data) == 2 * len(text):
             return starts
         pairs = [found.start() + before for before, found in enumerate(_PAIR.finditer(text))]
-        return [start - bisect_left(pairs, start) for start in starts]
+        return {start - bisect_left(pairs, start): number for start, number in starts.items()}
 
     def _find(self, data: bytes) -> list[tuple[int, int]]:
         """Place in bytes and number of every beginning that stands there."""
@@ -162,42 +162,50 @@ def _written(term: str, text: str) -> bool:
 
 
 class _Sorted:
-    """Words in order: which stand at a place of a text, and whether one begins there that goes on."""
+    """Words in order, parted by their beginnings: which stand at a place of a text, and whether one begins there that goes
+    on. Nearly every beginning has one word: to look for it among all of them would touch memory all over the place."""
 
-    def __init__(self, words: Collection[str]) -> None:
-        self._known = words
-        self._words = sorted(words)
-        self.longest = max(map(len, self._words), default=0)
-        self.short: set[str] = set()
-        """Beginnings that are too short for the automaton."""
+    def __init__(self, groups: list[list[str]]) -> None:
+        """`groups`: by number of their beginning, in order: so are all of them, one behind the other."""
+        self._groups = groups
         self._shorter: dict[str, str] = {}
         """Word -> the longest other one that it begins with."""
+        self.longest = 0
+        self.short: set[str] = set()
+        """Beginnings that are too short for the automaton."""
         begun: list[str] = []
-        for word in self._words:
-            while begun and not word.startswith(begun[-1]):
-                begun.pop()
-            if begun:
-                self._shorter[word] = begun[-1]
-            begun.append(word)
-            for size in range(min(_first(word), len(word)) - 1, 0, -1):
-                if (beginning := word[:size]) in self.short:
-                    break  # and so are all shorter ones
-                self.short.add(beginning)
+        for group in groups:
+            for word in group:
+                while begun and not word.startswith(begun[-1]):
+                    begun.pop()
+                if begun:
+                    self._shorter[word] = begun[-1]
+                begun.append(word)
+                self.longest = max(self.longest, len(word))
+                for size in range(min(_first(word), len(word)) - 1, 0, -1):
+                    if (beginning := word[:size]) in self.short:
+                        break  # and so are all shorter ones
+                    self.short.add(beginning)
 
-    def at(self, text: str, start: int) -> tuple[list[str], bool]:
-        """The words at `start`, the longest first, and whether the text from there to its end is the beginning of another."""
-        rest = text[start : start + self.longest]
-        if rest in self.short:
-            return [known for size in range(len(rest), 0, -1) if (known := rest[:size]) in self._known], True
-        following = bisect_right(self._words, rest)
+    def at(self, text: str, start: int, number: int) -> tuple[list[str], bool]:
+        """The words at `start`, the longest first, and whether the text from there to its end is the beginning of another.
+
+        Args:
+            number: of the longest beginning that stands at `start`; -1 where what stands there is too short for one.
+        """
+        rest, found = text[start : start + self.longest], []
+        group = self._groups[number] if number >= 0 else None
+        if not group:
+            return found, rest in self.short
+        following = bisect_right(group, rest)
         # Every word that `rest` begins with is the one before it in order, or begins that one too.
-        word = self._words[following - 1] if following else None
-        found = []
+        word = group[following - 1] if following else self._shorter.get(group[0])
         while word is not None:
             if rest.startswith(word):
                 found.append(word)
             word = self._shorter.get(word)
-        return found, following < len(self._words) and self._words[following].startswith(rest)
+        opens = following < len(group) and group[following].startswith(rest)
+        return found, opens or rest in self.short
 
 
 def _first(key: str) -> int:
@@ -260,26 +268,28 @@ class LexiconScanner:
         lexicon = self._lexicon
         size = open_from = held_from = len(text)
         matches: list[_Match] = []
-        starts = lexicon.candidates(text)
+        places = lexicon.candidates(text)
         if not closing:
             # Shorter than what the automaton knows, and at the very end.
             short = max(0, size - FIRST_LATIN + 1)
             if _LATIN.search(text, short) is None:
                 short = max(0, size - FIRST_CHINESE + 1)
             known = lexicon.terms.short
-            starts += [s for s in range(short, size) if text[s:] in known]
-        if not starts:
-            return size, size
-        for start in sorted(set(starts)):
+            for start in range(short, size):
+                if start not in places and text[start:] in known:
+                    places[start] = -1
+        for start, number in places.items():
             if _LATIN.match(text, start) and not self._at_boundary(text, start):
                 continue
-            opens = self._look(text, start, matches)
+            opens = self._look(text, start, number, matches)
             if opens and not closing and self._viable(text, start):
                 open_from = min(open_from, start)
-                if lexicon.acting is lexicon.terms or lexicon.acting.at(text, start)[1]:
+                if lexicon.acting is lexicon.terms or lexicon.acting.at(text, start, number)[1]:
                     held_from = min(held_from, start)
+        if not matches:
+            return open_from, held_from
         matches.sort()
-        self._phrases.update(m for m in matches if not lexicon.ends[m.key])
+        self._phrases.update([m for m in matches if not lexicon.ends[m.key]])
         for match in matches:
             start = match.start - self._base
             if not closing and (start >= open_from or self._waits(text, match)):
@@ -290,10 +300,10 @@ class LexiconScanner:
                 self._report(match, findings)
         return open_from, held_from
 
-    def _look(self, text: str, start: int, matches: list[_Match]) -> bool:
+    def _look(self, text: str, start: int, number: int, matches: list[_Match]) -> bool:
         """The longest term that stands at `start`, and every allow-phrase; whether another may still become one."""
         ends = self._lexicon.ends
-        words, opens = self._lexicon.terms.at(text, start)
+        words, opens = self._lexicon.terms.at(text, start, number)
         longest = False
         for word in words:
             entries, end = ends[word], start + len(word)

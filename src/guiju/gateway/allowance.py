@@ -13,7 +13,7 @@ import logging
 import math
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -48,6 +48,13 @@ _WHOSE = {
 
 Price = tuple[float, float]
 """Of a million tokens of input and of output."""
+
+
+class Asked(NamedTuple):
+    """How long the texts of a request are."""
+
+    tokens: float
+    characters: int
 
 
 class Hold(msgspec.Struct):
@@ -86,7 +93,7 @@ class Allowance:
         Raises: QuotaSpent; QuotaUnknown.
         """
         now = moment(clock.epoch_ms())
-        read = round(sum(tokens_of(s.text) for s in ask.segments))
+        read = round(asked(ask).tokens)
         wrote = bound(ask) or output * ask.choices
         cost = cost_of(read, wrote, price)
         buckets = tuple((digest(quota, grant), limits(quota)) for quota in quotas)
@@ -199,16 +206,16 @@ async def _awaited(exchange: Exchange, found: Awaitable[Hold]) -> None:
     exchange.hold = await found
 
 
-def account(exchange: Exchange, told: dict[str, Any], ask: Ask | None) -> None:
+def account(exchange: Exchange, told: dict[str, Any], asked: Asked | None) -> None:
     """Complete a closing record with tokens that nobody counted and with what they cost, and settle.
 
     Args:
         told: fields of `entries.Closed`.
-        ask: where an upstream has begun to answer; None where nothing was used.
+        asked: where an upstream has begun to answer; None where nothing was used.
     """
     silent = not told.get("input_tokens") and not told.get("output_tokens")
-    if ask is not None and silent and not isinstance(exchange.dialect, AnthropicCount):  # which makes no model work
-        told |= estimated(ask, told.get("characters", 0))
+    if asked is not None and silent and not isinstance(exchange.dialect, AnthropicCount):  # which makes no model work
+        told |= estimated(asked, told.get("characters", 0))
     read, wrote = told.get("input_tokens", 0), told.get("output_tokens", 0)
     if exchange.compiled.prices:
         told["cost"] = cost_of(read, wrote, exchange.compiled.price(exchange.service.name, exchange.target))
@@ -235,13 +242,20 @@ def cost_of(read: int, wrote: int, price: Price) -> int:
     return round(read * price[0] + wrote * price[1])
 
 
-def estimated(ask: Ask, characters: int) -> dict[str, Any]:
+def asked(ask: Ask) -> Asked:
+    """How long a request is."""
+    return Asked(sum([tokens_of(s.text) for s in ask.segments]), sum([len(s.text) for s in ask.segments]))
+
+
+def estimated(asked: Asked, characters: int) -> dict[str, Any]:
     """Tokens of an exchange whose upstream counted none, as fields of `entries.Closed`: by length."""
-    texts = "".join(s.text for s in ask.segments)
-    read = tokens_of(texts)
     # An answer is taken to be in the language of its question; it isn't read once more for this.
-    each = read / len(texts) if texts else 0.6
-    return {"input_tokens": round(read), "output_tokens": math.ceil(characters * each), "tokens_estimated": True}
+    each = asked.tokens / asked.characters if asked.characters else 0.6
+    return {
+        "input_tokens": round(asked.tokens),
+        "output_tokens": math.ceil(characters * each),
+        "tokens_estimated": True,
+    }
 
 
 def _hold(

@@ -79,14 +79,15 @@ class Exchange:
         """As it was asked for, once the exchange is opened; `?` where the service has none of that name."""
         self.hold: allowance.Hold | None = None
         """What its quotas were charged; None where it has none."""
-        self._ask: Ask | None = None
+        self._asked: allowance.Asked | None = None
         self.attempts = 0
         self.reply: Reply | None = None
         self.kept: Kept | None = None
         """What of the request is restored in the answer."""
         self.relay: stream.Relay | None = None  # while it streams
         self.panel: Panel | None = None  # slow detectors, where there are any: slow.py
-        self.tab, self.prompt = Tab(gateway.counts.unjudged), ""
+        self.tab: Tab | None = None  # theirs
+        self.prompt = ""
         self.beside: Alongside | None = None
         self._served: Callable[[], dict[str, Any]] = dict
         """What of a stream was served so far, for its closing record: however it ends, that is told."""
@@ -117,8 +118,9 @@ class Exchange:
                 body = self.dialect.upstream_body(ask, model=self.target.model, dialect=self.target.way, masked=masked)
                 return await whole.serve(self, ask, body)
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
-            self.first_byte, self._ask = clock.monotonic(), ask
+            self.first_byte, self._asked = clock.monotonic(), allowance.asked(ask)
             if ask.stream:
+                ask, self.call.body = ask.answered(), b""
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
                 await whole.serve(self, ask, await reply.read_all(self.gateway.config["gateway.answer_limit"]))
@@ -195,7 +197,8 @@ class Exchange:
         gateway.check_space()
         self.record = produced(self.compiled.snapshot.provider.code, ids.content_id(self.id, 0))
         self.label_text = self.record.text()
-        self.panel = slow.panel_of(self) if compiled.panels else None
+        if compiled.panels and (panel := slow.panel_of(self)) is not None:
+            self.panel, self.tab = panel, Tab(gateway.counts.unjudged)
         gateway.running.add(self)
         self.move(ADMITTED)
         return door.quotas
@@ -233,7 +236,7 @@ class Exchange:
         committed = None
         if contents and self.compiled.snapshot.keep_contents:
             committed = seal.commit(msgspec.json.encode(contents), self.gateway.entropy.take(seal.KEY))
-        allowance.account(self, more, self._ask)
+        allowance.account(self, more, self._asked)
         entry = recording.closed(self, outcome, committed.commitment if committed else "", finish, more)
         saved = self.gateway.journal.append(entry, committed.payload if committed else b"", self._subject)
         if durable:

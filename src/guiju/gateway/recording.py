@@ -42,7 +42,7 @@ def opened(exchange: Exchange, ask: Ask, verdicts: list[Verdict], commitment: st
         policy=grant.policy,
         lexicons=compiled.lexicons,
         asked=exchange.panel.names if exchange.panel else (),
-        unjudged=tuple(sorted(exchange.tab.unjudged["input"])),
+        unjudged=tuple(sorted(exchange.tab.unjudged["input"])) if exchange.tab else (),
         action=combine(verdicts).action,
         texts=tuple(
             entries.Reviewed(
@@ -78,8 +78,8 @@ def closed(exchange: Exchange, outcome: Any, commitment: str, finish: str, more:
         finish=entries.finish(finish),
         upstream=exchange.target.upstream if attempts > 1 else "",
         attempts=attempts if attempts > 1 else 0,
-        unjudged=tuple(sorted(exchange.tab.unjudged["output"])),
-        ahead=exchange.tab.ahead,
+        unjudged=tuple(sorted(exchange.tab.unjudged["output"])) if exchange.tab else (),
+        ahead=exchange.tab.ahead if exchange.tab else 0,
         **more,
     )
     counts = exchange.gateway.counts

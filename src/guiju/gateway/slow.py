@@ -33,6 +33,11 @@ def panel_of(exchange: Exchange) -> Panel | None:
     return found
 
 
+def _tab(exchange: Exchange) -> Tab:
+    assert exchange.tab is not None  # it has one where it has a panel
+    return exchange.tab
+
+
 def about(exchange: Exchange, direction: Direction, role: str = "") -> Context:
     """What they are told of an exchange."""
     return Context(
@@ -66,7 +71,7 @@ async def texts(
         return verdicts
     answers = await asyncio.gather(
         *(
-            panel.judge(t, about(exchange, direction, s.role), exchange.tab)
+            panel.judge(t, about(exchange, direction, s.role), _tab(exchange))
             for s, t in zip(segments, shown, strict=True)
         )
     )
@@ -124,7 +129,7 @@ def alongside(exchange: Exchange, panel: Panel, ask: Ask, reply: Reply) -> Along
         ask, dialect=exchange.target.way, label={}, allow_opaque=exchange.app.allow_opaque
     )
     wait = exchange.gateway.config["review.stretch_seconds"]
-    return Alongside(reply, reader, panel, about(exchange, "output", "assistant"), exchange.tab, wait=wait)
+    return Alongside(reply, reader, panel, about(exchange, "output", "assistant"), _tab(exchange), wait=wait)
 
 
 def gates(beside: Alongside, reviewer: Reviewer, **how: Any) -> Any:
@@ -149,7 +154,7 @@ async def observe(exchange: Exchange, panel: Panel, segments: Sequence[Segment],
     unanswered: set[str] = set()
     for s in segments:
         shown = slow.readable(s.text, s.form)
-        told, missing = await only.observe(shown, about(exchange, direction, s.role), exchange.tab)
+        told, missing = await only.observe(shown, about(exchange, direction, s.role), _tab(exchange))
         unanswered.update(missing)
         names = {f.detector for f in told}
         verdict = _again(exchange, reviewer, s, direction, slow.located(shown, told)) if told else Verdict()

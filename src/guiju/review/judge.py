@@ -47,6 +47,7 @@ class _Way(NamedTuple):
     """Detectors with their acting classes."""
     clean: Verdict
     """The verdict on a text without findings, made once."""
+    judge: Callable[[Finding], Judged]
 
 
 class Reviewer:
@@ -72,13 +73,16 @@ class Reviewer:
         self.restorable = frozenset(rule.id for rule in policy.rules if rule.restore)
         """Rules whose masks in a request are restored in its answer."""
         self._ways: dict[tuple[Direction, Audience], _Way] = {}
+        self._masks: dict[str, Callable[[Judged, str], str]] = {}
+        """Language -> `_placeholder` in it: one for all gates."""
 
     def _way(self, direction: Direction, audience: Audience) -> _Way:
         way = self._ways.get((direction, audience))
         if way is None:
             may_act = partial(self.policy.may_act, direction=direction, audience=audience)
             makers = tuple((d, frozenset(filter(may_act, d.classes))) for d in self.detectors)
-            way = self._ways[direction, audience] = _Way(makers, Verdict(policy=self.policy.label))
+            judge = partial(self._judge, direction=direction, audience=audience)
+            way = self._ways[direction, audience] = _Way(makers, Verdict(policy=self.policy.label), judge)
         return way
 
     def holdback(
@@ -92,30 +96,24 @@ class Reviewer:
         more: Sequence[tuple[Scanner, bool]] = (),
     ) -> Holdback:
         """A fresh gate for one channel; `more` are scanners of its own, and whether they may hold text back (slow.py)."""
-        makers = self._way(direction, audience).makers
-        scanners = [(detector.scanner(acting, direction), bool(acting)) for detector, acting in makers]
+        way = self._way(direction, audience)
+        scanners = [(detector.scanner(acting, direction), bool(acting)) for detector, acting in way.makers]
         scanners += more
-        return self._gate(
-            scanners, direction=direction, audience=audience, form=form, observe=observe, language=language
-        )
+        return self._gate(way, scanners, language=language, form=form, observe=observe)
 
     def _gate(
         self,
+        way: _Way,
         scanners: list[tuple[Scanner, bool]],
         *,
-        direction: Direction,
-        audience: Audience,
         language: str,
         form: Form = "text",
         observe: bool = False,
     ) -> Holdback:
-        return Holdback(
-            scanners,
-            partial(self._judge, direction=direction, audience=audience),
-            partial(self._placeholder, language=language),
-            form=form,
-            observe=observe,
-        )
+        placeholder = self._masks.get(language)
+        if placeholder is None:
+            placeholder = self._masks[language] = partial(self._placeholder, language=language)
+        return Holdback(scanners, way.judge, placeholder, form=form, observe=observe)
 
     def review(
         self,
@@ -147,7 +145,7 @@ class Reviewer:
                 found.append((Told(told), True))
             if not found:
                 return way.clean
-            gate = self._gate(found, direction=direction, audience=audience, language=language)
+            gate = self._gate(way, found, language=language)
         else:
             more = [(Told(told), True)]
             gate = self.holdback(direction=direction, audience=audience, form=form, language=language, more=more)

@@ -193,7 +193,8 @@ class _Sorted:
         Args:
             number: of the longest beginning that stands at `start`; -1 where what stands there is too short for one.
         """
-        rest, found = text[start : start + self.longest], []
+        rest = text[start : start + self.longest]
+        found: list[str] = []
         group = self._groups[number] if number >= 0 else None
         if not group:
             return found, rest in self.short

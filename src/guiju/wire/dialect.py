@@ -39,6 +39,12 @@ class Ask(msgspec.Struct, kw_only=True):
     """The client asked for usage in its stream; where it did not, we ask the upstream and keep it to ourselves."""
     raw: bytes = b""
     """The body's bytes: read once more where something is masked. Never sent: what travels on is what was reviewed."""
+    echoes: bool = False
+    """The answer says parts of the request's body again."""
+
+    def answered(self) -> Ask:
+        """What of it a streamed answer needs: a stream lasts minutes, and thousands of them are open at once."""
+        return msgspec.structs.replace(self, body=self.body if self.echoes else {}, raw=b"", segments=[], media=[])
 
 
 Reading = Literal["on", "alone", "both", "id"]

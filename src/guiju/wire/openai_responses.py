@@ -118,6 +118,7 @@ class OpenAiResponses:
             json_mode=responses_shape.wants_json(value),
             include_usage=True,
             raw=body,
+            echoes=True,
         )
 
     def upstream_path(self, dialect: str) -> str:

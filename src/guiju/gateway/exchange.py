@@ -120,7 +120,9 @@ class Exchange:
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
             self.first_byte, self._asked = clock.monotonic(), allowance.asked(ask)
             if ask.stream:
-                ask, self.call.body = ask.answered(), b""
+                ask = ask.answered()
+                self.call.forget()
+                reply.forget()
                 await self._stream(ask, reply)  # 6 review, 7 label, 8 record
             else:
                 await whole.serve(self, ask, await reply.read_all(self.gateway.config["gateway.answer_limit"]))

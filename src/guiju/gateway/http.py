@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +61,10 @@ class Call:
         self.error: GuijuError | None = None
         """Why the request can't be read; the connection ends with the answer that says so."""
         self.started = 0.0
+
+    def forget(self) -> None:
+        """What was asked isn't needed any more: its answer may stream for minutes, and so may a thousand others."""
+        self.body, self.headers = b"", {}
 
     @property
     def begun(self) -> bool:
@@ -153,7 +156,7 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._over = False
         """Nothing that comes is read any more as a request."""
-        self._waiting: deque[Call] = deque()
+        self._waiting: list[Call] = []
         self._task: asyncio.Task[None] | None = None
         """Answers the connection's calls, from the first on: one for each would cost more than reading its request."""
         self._next: asyncio.Future[Call] | None = None
@@ -324,7 +327,7 @@ class Connection(asyncio.Protocol):
             if self.idle:
                 self.close()
             return
-        call.body, self._pieces = b"".join(self._pieces), []
+        call.body, self._pieces, self._headers = b"".join(self._pieces), [], {}
         self._take(call)
 
     def _grow(self, size: int) -> None:
@@ -366,7 +369,7 @@ class Connection(asyncio.Protocol):
                 await self._serve(call)
                 call = None  # an idle connection keeps nothing of the last one
                 if self._waiting:
-                    call = self._waiting.popleft()
+                    call = self._waiting.pop(0)
                     if not self._waiting and self._transport is not None:
                         self._transport.resume_reading()
                 else:

@@ -73,11 +73,11 @@ class Relay:
         """Strings in which something was found that were judged by themselves."""
         self._make_gate, self._clear = make_gate, clear
         self._label = {} if label is None else label
-        self._says: set[str] = set()
+        self._says: dict[str, None] = {}
         """Channels before or after which the notice may stand."""
         self._begin = notice.beginning(language) if place == "begin" and notices else ""
         self._end = notice.end(language) if place == "end" and notices else ""
-        self._noticed: set[str] = set()
+        self._noticed: dict[str, None] = {}
         self.notices: list[tuple[str, int, int]] = []
         """(channel, offset in the delivered text, length)."""
         self.contents: dict[str, list[str]] = {}
@@ -130,7 +130,7 @@ class Relay:
                     if gate is None:
                         gate = self.gates[channel] = self._make_gate(form, channel, None)
                         if says:
-                            self._says.add(channel)
+                            self._says[channel] = None
                         if self.restoring is not None:
                             self.restoring.open(channel, form)
                     piece = gate.feed(text, alone) if alone else fed(gate, text)
@@ -164,7 +164,7 @@ class Relay:
             if gate.insertions:
                 self._label["action"] = str(Action.MASK)
             if self._end and channel in self._says and (tail or released.get(channel) or channel in self._noticed):
-                self._noticed.discard(channel)
+                self._noticed.pop(channel, None)
                 self.notices.append((channel, gate.delivered, len(self._end)))
                 tail += self._end
             if not tail and not self._waits(channel):
@@ -204,7 +204,7 @@ class Relay:
         first = channel not in self._noticed and channel not in self.contents
         if first and (self._begin or self._end) and channel in self._says:
             if not self.gates[channel].closed:
-                self._noticed.add(channel)
+                self._noticed[channel] = None
             if self._begin:
                 self.notices.append((channel, 0, len(self._begin)))
                 piece = self._begin + piece

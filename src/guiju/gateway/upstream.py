@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,17 +47,16 @@ class Reply(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self._waiting_bytes = 0
         self._paused = False
         self.status = 0
-        self.headers: dict[str, str] = {}
         self.head_fields: list[tuple[str, str]] = []
         """Every field in order: `set-cookie` may come more than once."""
         self._barren = 0
         """Bytes that came since the last of the body."""
         self._complete = False
-        self._head = self._stays = False
+        self._head = self._stays = self._unbounded = False
         self._any = False
         self._error: BaseException | None = None
         self.deadline = 0.0
@@ -70,8 +68,8 @@ class Reply(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._complete and self._error is None:
-            if error is None and self._head and not self.headers.keys() & {"content-length", "transfer-encoding"}:
-                self._complete = True  # an answer that ends with its connection
+            if error is None and self._head and self._unbounded:
+                self._complete = True
             elif not self._any and self.used:
                 self._error = Stale()
             else:
@@ -112,9 +110,7 @@ class Reply(asyncio.Protocol):
         self.status = self._parser.get_status_code()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        field = (name.decode("latin-1").lower(), value.decode("latin-1"))
-        self.head_fields.append(field)
-        self.headers[field[0]] = field[1]
+        self.head_fields.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         if self._complete:  # a second answer to one question
@@ -123,8 +119,10 @@ class Reply(asyncio.Protocol):
         self.status = self._parser.get_status_code()
         self._head = self.status >= 200
         if not self._head:  # an interim answer: what it says isn't said of the answer that follows (RFC 9110, 15.2)
-            self.headers, self.head_fields = {}, []
+            self.head_fields = []
             return
+        # An answer without either ends with its connection.
+        self._unbounded = not self.headers.keys() & {"content-length", "transfer-encoding"}
         self._stays = self._parser.should_keep_alive()  # asked now: after the last byte the parser has forgotten
 
     def on_body(self, body: bytes) -> None:
@@ -139,6 +137,15 @@ class Reply(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._head:
             self._complete = True
+
+    def forget(self) -> None:
+        """Its head isn't needed any more; see `Call.forget`."""
+        self.head_fields = []
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The head's fields by name; of one that came more than once, the last."""
+        return dict(self.head_fields)
 
     @property
     def upstream(self) -> str:
@@ -203,7 +210,7 @@ class Reply(asyncio.Protocol):
             self._wake()
 
     def _gather(self) -> bytes:
-        data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._waiting_bytes = 0
         if self._paused and self._transport is not None:

@@ -101,7 +101,7 @@ class Holdback:
         self._base = 0
         """Source offset at which `_held` begins."""
         self._masks: list[_Mask] = []
-        self._alone: set[tuple[str, int, int]] = set()
+        self._alone: dict[tuple[str, int, int], None] = {}
         """What was found in a piece by itself: rule, start, end."""
         self._closed = False
         self._open_mask = ""
@@ -137,7 +137,7 @@ class Holdback:
         for judged in alone:
             found = judged.finding
             found = msgspec.structs.replace(found, start=found.start + begin, end=found.end + begin)
-            self._alone.add((found.rule, found.start, found.end))
+            self._alone[found.rule, found.start, found.end] = None
             self._act(msgspec.structs.replace(judged, finding=found))
         readable = piece if self._json is None else self._json.feed(piece)
         canonical = self._canon.feed(readable)

@@ -235,8 +235,8 @@ class LexiconScanner:
         self._before = ""
         """The character before the tail, for word boundaries."""
         self._canonical = 0
-        self._reported: set[tuple[int, str]] = set()
-        self._phrases: set[_Match] = set()
+        self._reported: dict[tuple[int, str], None] = {}
+        self._phrases: dict[_Match, None] = {}
         """Allow-phrases seen that reach into the tail."""
 
     def feed(self, piece: str) -> Scan:
@@ -290,7 +290,7 @@ class LexiconScanner:
         if not matches:
             return open_from, held_from
         matches.sort()
-        self._phrases.update([m for m in matches if not lexicon.ends[m.key]])
+        self._phrases.update([(m, None) for m in matches if not lexicon.ends[m.key]])
         for match in matches:
             start = match.start - self._base
             if not closing and (start >= open_from or self._waits(text, match)):
@@ -380,7 +380,7 @@ class LexiconScanner:
     def _report(self, match: _Match, findings: list[Finding]) -> None:
         if (match.start, match.key) in self._reported:
             return
-        self._reported.add((match.start, match.key))
+        self._reported[match.start, match.key] = None
         if self._covered(match):
             return
         start, end = self._squeeze.start(match.start), self._squeeze.start(match.end - 1) + 1
@@ -403,9 +403,9 @@ class LexiconScanner:
             self._tail, self._base = text[open_from:], self._base + open_from
             self._squeeze.forget(self._base)
             if self._reported:
-                self._reported = {r for r in self._reported if r[0] >= self._base}
+                self._reported = {r: None for r in self._reported if r[0] >= self._base}
             if self._phrases:
-                self._phrases = {p for p in self._phrases if p.end > self._base}
+                self._phrases = {p: None for p in self._phrases if p.end > self._base}
         else:
             self._tail = text
 

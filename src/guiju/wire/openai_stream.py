@@ -108,13 +108,13 @@ class ChatStream:
         """Channel -> the identifier that stood there last, and what left of it."""
         self._labelled = False
         self._frames = Frames()
-        self._finished: set[int] = set()
-        self._seen: set[int] = set()
+        self._finished: dict[int, None] = {}  # these four are sets; an empty dict takes a quarter of one's memory
+        self._seen: dict[int, None] = {}
         self._tools: dict[tuple[int, int], Json] = {}
         """Tool calls whose name isn't complete: what was said of them so far."""
-        self._named: set[tuple[int, int]] = set()
+        self._named: dict[tuple[int, int], None] = {}
         """Tool calls whose name has left."""
-        self._keys: set[str] = set()
+        self._keys: dict[str, None] = {}
         """Unknown keys that have been judged: each once."""
         self._probabilities: dict[int, Probabilities] = {}
         self._homes: dict[str, tuple[int | None, Path]] = {}
@@ -219,7 +219,7 @@ class ChatStream:
             return None
         if delta.get("role", "assistant") != "assistant":
             return None
-        self._seen.add(index)
+        self._seen[index] = None
         channel = f"{index}.content"
         chunk = Chunk(self, body)
         chunk.plain = True
@@ -250,7 +250,7 @@ class ChatStream:
         index = choice.get("index", 0)
         if type(index) is not int:
             index = choice["index"] = number
-        self._seen.add(index)
+        self._seen[index] = None
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             delta = choice["delta"] = {}
@@ -263,7 +263,7 @@ class ChatStream:
         finish = choice.get("finish_reason")
         self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
         if finish is not None:
-            self._finished.add(index)
+            self._finished[index] = None
             chunk.ends += (f"{index}.",)
             if index == 0:
                 self.finish = str(finish)
@@ -296,7 +296,7 @@ class ChatStream:
         for key in sorted(waiting):
             if finished or key[1] in going_on or key[1] < latest:
                 opened = waiting.pop(key)
-                self._named.add(key)
+                self._named[key] = None
                 self._tools.pop(key, None)
                 later = next((c for c in out if c["index"] == key[1]), None)
                 if later is None:
@@ -326,7 +326,7 @@ class ChatStream:
                 continue
             if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now
                 if leaf.text not in self._keys:
-                    self._keys.add(leaf.text)
+                    self._keys[leaf.text] = None
                     chunk.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
             channel = self._channel(body, leaf.path)
@@ -469,9 +469,9 @@ class ChatStream:
         """See `AnswerStream.stop`."""
         self._label = details
         out = b""
-        open_choices = sorted((self._seen | set(range(self._ask.choices))) - self._finished)
+        open_choices = sorted({*self._seen, *range(self._ask.choices)} - self._finished.keys())
         for index in open_choices:
-            self._finished.add(index)
+            self._finished[index] = None
             if replacement:
                 delta = {"role": "assistant", "refusal" if self._ask.json_mode else "content": replacement}
                 choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}

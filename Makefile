@@ -9,7 +9,7 @@ NO_PYTHON = case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in \
 	*) echo "$(PYTHON) is not here. Run: sudo apt install python3 python3-venv" ;; esac >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contract docs soak bench wheel guardbench lock messages clean
+.PHONY: help run test lint format types contract docs soak bench wheel guardbench leadbench lock messages clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -58,6 +58,9 @@ bench: dev ## the gateway beside nginx, same machine, same run
 
 guardbench: dev ## gateways with their guards on: cost, delay, leaks (ARGS=--quick, ARGS=report)
 	$(BIN)/python -m bench.guardbench $(ARGS)
+
+leadbench: dev ## what a lead over slow detectors leaks and saves (ARGS=--quick, ARGS=report)
+	$(BIN)/python -m bench.leadbench $(ARGS)
 
 wheel: dev ## a wheel for this Python and platform, the hot modules compiled (needs gcc and python3-dev)
 	GUIJU_COMPILED=1 $(BIN)/python -m pip wheel -q --no-build-isolation --no-deps --wheel-dir dist .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import services
+from guiju import clock
 
 ROOT = Path(__file__).resolve().parent.parent
 CHINESE = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也"
@@ -32,6 +35,20 @@ def terms(count: int) -> str:
             f"{CHINESE[a]}{CHINESE[b]}{CHINESE[c]}{CHINESE[(a + b + c) % size]}{CHINESE[a - b]},A.1.h.gambling,high"
         )
     return "\n".join(lines) + "\n"
+
+
+def conditions() -> dict[str, Any]:
+    """The machine, as any figure depends on it."""
+    model = next((x.partition(":")[2].strip() for x in Path("/proc/cpuinfo").read_text().splitlines()
+                  if x.startswith("model name")), platform.machine())  # fmt: skip
+    return {
+        "when": clock.now().isoformat(timespec="seconds"),
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load_average_before": os.getloadavg(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
 
 
 def cpu(pids: list[int]) -> float:
@@ -141,13 +158,17 @@ class Gateway:
         lexicon.write_text(terms(terms_count))
         self.key = self.command("key", "create", "--app", "demo").strip()
         self.command("lexicon", "import", str(lexicon))
+        self.publish()
+        self.ready_seconds = 0.0
+
+    def publish(self) -> None:
+        """What was set by commands, where the gateway reads it when it starts: there is no control."""
         snapshot = "from guiju.cli.django_setup import ready; ready()\nfrom guiju.control import publish\n"
         snapshot += "import sys; sys.stdout.buffer.write(publish.current()[1])"
         data = subprocess.run(
             [sys.executable, "-c", snapshot], env=os.environ | self.environment, check=True, capture_output=True
         )
         (self.home / "run" / "snapshot.json").write_bytes(data.stdout)
-        self.ready_seconds = 0.0
 
     def command(self, *words: str) -> str:
         done = subprocess.run(

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from bench.guardbench import ends, install, leak, load, plots, table
 from bench.guardbench.peers import PEERS, Peer
 from bench.guardbench.upstream import CHUNKS
 from bench.machines import TERMS
-from guiju import clock
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PACE = 0.1
@@ -38,16 +36,8 @@ LEAK_TERMS = {"litellm-filter": 0}
 
 def conditions(quick: bool) -> dict[str, Any]:
     """What the figures depend on."""
-    model = next((x.partition(":")[2].strip() for x in Path("/proc/cpuinfo").read_text().splitlines()
-                  if x.startswith("model name")), platform.machine())  # fmt: skip
     node = shutil.which("node")
-    return {
-        "when": clock.now().isoformat(timespec="seconds"),
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load_average_before": os.getloadavg(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
+    return machines.conditions() | {
         "node": subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
         if node
         else None,

@@ -1,10 +1,11 @@
-"""Plots as SVG, written by hand: horizontal bars, and lines, on logarithmic scales. Pure: the raw JSON in, text out."""
+"""Plots as SVG, written by hand: horizontal bars, and lines, on logarithmic or even scales. Pure: raw JSON in, text out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
+from typing import NamedTuple
 
 from bench.guardbench import figures
 from bench.guardbench.figures import Run
@@ -62,29 +63,58 @@ def bars(title: str, values: dict[str, float], *, whole: float | None = None) ->
     return frame(bottom + 28, title, inside)
 
 
-def lines(title: str, series: dict[str, list[tuple[float, float]]], *, x_title: str) -> str:
-    """A line for each name through its points, both scales logarithmic; points must be positive."""
+class Scale(NamedTuple):
+    """Values along one side of a plot."""
+
+    share: Callable[[float], float]
+    """Value -> its place, 0 to 1."""
+    ticks: list[tuple[float, str]]
+
+
+def steps(values: list[float]) -> Scale:
+    """Even, from zero to a round number beyond these."""
+    size = max(*values, 1e-9)
+    step = next(s for e in range(-9, 10) for m in (1, 2, 5) if (s := m * 10.0**e) * 5 >= size)
+    count = math.ceil(size / step)
+    return Scale(lambda value: value / step / count, [(step * n, f"{step * n:g}") for n in range(count + 1)])
+
+
+def powers(values: list[float]) -> Scale:
+    """Logarithmic, from a power of ten to another; of positive values."""
+    low, high = decades(values)
+    ticks = [(10.0**exponent, power(exponent)) for exponent in range(low, high + 1)]
+    return Scale(lambda value: (math.log10(value) - low) / (high - low), ticks)
+
+
+def values_alone(values: list[float]) -> Scale:
+    """Logarithmic, from the least to the greatest, with a tick at each; of positive values."""
+    xs = sorted(set(values))
+    first, last = math.log10(xs[0]), math.log10(xs[-1]) if len(xs) > 1 else math.log10(xs[0]) + 1
+    return Scale(lambda value: (math.log10(value) - first) / (last - first), [(x, f"{x:g}") for x in xs])
+
+
+def lines(
+    title: str, series: dict[str, list[tuple[float, float]]], *, x_title: str,
+    across: Callable[[list[float]], Scale] = values_alone, up: Callable[[list[float]], Scale] = powers,
+) -> str:  # fmt: skip
+    """A line for each name through its points."""
     points = [point for line in series.values() for point in line]
     if not points:
         return frame(MARGIN, title, ())
     height, left, right = 420, 70, 210
-    low, high = decades([y for _, y in points])
-    xs = sorted({x for x, _ in points})
-    first, last = math.log10(xs[0]), math.log10(xs[-1]) if len(xs) > 1 else math.log10(xs[0]) + 1
+    x_scale, y_scale = across([x for x, _ in points]), up([y for _, y in points])
 
     def place(x: float, y: float) -> tuple[float, float]:
-        across = (math.log10(x) - first) / (last - first)
-        up = (math.log10(y) - low) / (high - low)
-        return left + across * (WIDTH - left - right), height - 50 - up * (height - 50 - MARGIN)
+        return left + x_scale.share(x) * (WIDTH - left - right), height - 50 - y_scale.share(y) * (height - 50 - MARGIN)
 
     inside = []
-    for exponent in range(low, high + 1):
-        _, y = place(xs[0], 10.0**exponent)
+    for value, text in y_scale.ticks:
+        _, y = place(x_scale.ticks[0][0], value)
         inside.append(f'<line x1="{left}" y1="{y:.1f}" x2="{WIDTH - right}" y2="{y:.1f}" stroke="#ddd"/>')
-        inside.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#555">{power(exponent)}</text>')
-    for x in xs:
-        across, _ = place(x, 10.0**low)
-        inside.append(f'<text x="{across:.1f}" y="{height - 32}" text-anchor="middle" fill="#555">{x:g}</text>')
+        inside.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#555">{text}</text>')
+    for value, text in x_scale.ticks:
+        x, _ = place(value, y_scale.ticks[0][0])
+        inside.append(f'<text x="{x:.1f}" y="{height - 32}" text-anchor="middle" fill="#555">{text}</text>')
     inside.append(f'<text x="{left}" y="{height - 12}" fill="#555">{escape(x_title)}</text>')
     for number, (name, line) in enumerate(series.items()):
         colour = OURS if name == "Guiju" else COLOURS[number % len(COLOURS)]

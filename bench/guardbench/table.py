@@ -31,7 +31,7 @@ def conditions(run: Run) -> str:
     before, after = (
         ", ".join(f"{x:.2f}" for x in load) for load in (of["load_average_before"], run["load_average_after"])
     )
-    node = f", Node {of['node']}" if of["node"] else ""
+    node = f", Node {of['node']}" if of.get("node") else ""
     return (
         f"{of['when']}: {of['cores']} cores, {of['cpu'].strip()}, Linux {of['kernel']}, Python {of['python']}{node}; "
         f"load average {before} before, {after} after."

@@ -125,6 +125,13 @@ def test_plots_are_drawings_that_say_what_they_show():
             assert 0 <= float(circle.attrib["cy"]) <= height
 
 
+def test_an_even_scale_begins_at_zero_and_ends_beyond_the_greatest_value():
+    scale = plots.steps([3.0, 0.0, 41.0])
+    assert [text for _, text in scale.ticks] == ["0", "10", "20", "30", "40", "50"]
+    assert [scale.share(value) for value, _ in scale.ticks] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert plots.steps([0.0]).share(0.0) == 0
+
+
 def test_a_longer_bar_is_a_larger_value_and_nothing_has_no_bar():
     drawing = plots.bars("t", {"a": 10.0, "b": 1000.0, "c": 0.0})
     bars = [

@@ -126,7 +126,8 @@ def test_a_reload_takes_the_settings_that_are_there_now(home: Path):
         assert {get(parent.connect())[0] for _ in range(12)} == {200}  # it serves on every socket there ever was
 
 
-def test_a_reload_takes_the_guards_that_are_there_now(tmp_path: Path):
+@pytest.mark.parametrize("alone", [(), ("--worker", "0")])
+def test_a_hangup_takes_the_guards_that_are_there_now(tmp_path: Path, alone: tuple[str, ...]):
     policy = "name: default\nguards: [brand]\nrules:\n  - {id: brand, class: X.brand, action: refuse}\n"
     snapshot = snapshots.Snapshot(
         version=1,
@@ -155,7 +156,7 @@ def test_a_reload_takes_the_guards_that_are_there_now(tmp_path: Path):
         return [result["flagged"] for result in json.loads(told)["results"]]
 
     write("acme")
-    with gateway(tmp_path) as parent:
+    with gateway(tmp_path, *alone) as parent:
         assert flagged(parent) == [True, False]
         write("bolt")
         assert flagged(parent) == [True, False]  # a half-written file does nothing: it is taken when somebody says so

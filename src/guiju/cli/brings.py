@@ -1,4 +1,4 @@
-"""Which classes can be found here: by the own detectors, by those elsewhere, and by the guards of a policy."""
+"""Which classes can be found here, and in which texts: by the own detectors, by those elsewhere, by the guards of a policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from guiju.guards import code
 from guiju.guards.declared import CannotLoad, declared
 from guiju.remote import ADAPTERS, adapter
 from guiju.review.judge import Reviewer
-from guiju.review.policy import Guard
+from guiju.review.policy import Asking, Guard
 from guiju.review.policy_check import Remark, criticise
 
 _LEAST = 3.0
@@ -31,7 +31,10 @@ def remarks(config: Config, reviewer: Reviewer) -> list[Remark]:
         except CannotLoad as problem:
             detectors[guard.name] = ()
             found.append(_useless(guard, problem))
-    return sorted([*found, *criticise(reviewer.policy, detectors)])
+    slow: list[tuple[str, Asking]] = [(ref.name, ref) for ref in (snapshot.detectors if snapshot else ())]
+    slow += [(guard.name, guard) for guard in reviewer.policy.guards]
+    one_way = {name: how.directions[0] for name, how in slow if len(set(how.directions)) == 1}
+    return sorted([*found, *criticise(reviewer.policy, detectors, one_way)])
 
 
 def declared_by(config: Config, guard: Guard) -> tuple[str, ...]:

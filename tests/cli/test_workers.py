@@ -111,6 +111,7 @@ def test_a_reload_changes_all_workers_and_an_idle_connection_is_answered_once_mo
         assert parent.running() == ["0", "1", "2", "3"]
         assert {get(each, "/healthz") for each in kept} == {(200, False)}
         parent.until(lambda: parent.running() == ["2", "3"], 30)  # an idle connection would hold them for a minute
+        parent.until(lambda: sorted(parent.workers()) == ["2", "3"], 30)  # gone, and not only done with their journals
         parent.process.send_signal(signal.SIGHUP)
         parent.until(lambda: parent.running() == ["0", "1"])  # free again, and given anew
 

@@ -1,7 +1,7 @@
 """A model server that says what the test tells it to: in this process, on a port of its own, in both dialects.
 
 `upstream.says[prompt] = reply` where a reply is bytes of a whole answer, a list of pieces of a stream (bytes, or
-seconds to wait), or a status and a body. Without one it answers `You said: <prompt>`, streamed word by word.
+seconds or an event to wait for), or a status and a body. Without one it answers `You said: <prompt>`, streamed word by word.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Reply = bytes | list[bytes | float] | tuple[int, bytes]
+Reply = bytes | list[bytes | float | threading.Event] | tuple[int, bytes]
 HEAD = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 
 
@@ -86,6 +86,8 @@ class Upstream:
                     for piece in reply:
                         if isinstance(piece, bytes):
                             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                        elif isinstance(piece, threading.Event):
+                            piece.wait(60)
                         else:
                             time.sleep(piece)
                     self.wfile.write(b"0\r\n\r\n")

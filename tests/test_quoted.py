@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import http.client
+import socket
 import ssl
+import threading
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from re import _parser as regex  # type: ignore[attr-defined]
 from typing import Any, Literal
@@ -15,7 +20,9 @@ import jwt
 import msgspec
 import pytest
 import yaml
+from redis import Redis
 
+from certificates import Authority
 from guiju.errors import Said, told
 from guiju.quoted import quoted
 
@@ -60,6 +67,7 @@ def chinese(act: Callable[[], Any]) -> str:
         ("a: @x", "“@”不能用在开头"),
         ("a: |x\n  y", "“|”或“>”之后只能写 +、- 或缩进数，此处却是“x”"),
         ("a: ]", "此处应有一个值，却是“]”"),
+        ("a: \x01", "字符偏移 3 处有不允许的字符 U+0001"),
     ],
 )
 def test_yaml(text: str, said: str):
@@ -148,6 +156,96 @@ def test_expressions(text: str, said: str):
 )
 def test_toml(text: str, said: str):
     assert chinese(lambda: tomllib.loads(text)) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('a="C:\\data"', "字符串中的“\\”须写成“\\\\”（第 1 行第 8 列）"),
+        ("a={b=1", "行内表缺少“}”（文件末尾）"),
+        ("a={b=1,b=2}", "行内表中的键“b”重复（第 1 行第 11 列）"),
+        ("[[a]", "表数组的名称之后应为“]]”（第 1 行第 4 列）"),
+        ("a={}\na.b=1", "不能再改写这张表或数组（文件末尾）"),
+    ],
+)
+def test_more_of_toml(text: str, said: str):
+    assert chinese(lambda: tomllib.loads(text)) == said
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[..., int]]:
+    """Starts a server that does one thing to whoever comes first; its port."""
+    threads: list[threading.Thread] = []
+
+    def started(act: Callable[[socket.socket], object]) -> int:
+        listening = socket.create_server(("127.0.0.1", 0))
+
+        def serve() -> None:
+            with listening, listening.accept()[0] as client, suppress(OSError):
+                act(client)
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        return int(listening.getsockname()[1])
+
+    yield started
+    for thread in threads:
+        thread.join(10)
+
+
+def hello(port: int, name: str = "localhost", ca: Path | None = None) -> None:
+    """A TLS handshake."""
+    context = ssl.create_default_context(cafile=ca)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        context.wrap_socket(plain, server_hostname=name).close()
+
+
+def test_tls(tmp_path: Path, peer: Callable[..., int]):
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def answer(client: socket.socket) -> None:
+        context.load_cert_chain(*files)
+        context.wrap_socket(client, server_side=True).close()
+
+    files = authority.sign("front")
+    assert chinese(lambda: hello(peer(answer))) == "本机不信任签发对方证书的机构"
+    assert (
+        chinese(lambda: hello(peer(answer), "elsewhere.example", authority.file)) == "对方的证书不是签发给这个主机名的"
+    )
+    assert chinese(lambda: hello(peer(answer), "127.0.0.2", authority.file)) == "对方的证书不是签发给这个 IP 地址的"
+    files = authority.sign("old", days=-1)
+    assert chinese(lambda: hello(peer(answer), ca=authority.file)) == "对方的证书已过期"
+    assert chinese(lambda: hello(peer(lambda c: c.sendall(b"HTTP/1.1 400 Bad\r\n\r\n")))) == "对方没有使用 TLS"
+
+
+def test_http_and_redis(peer: Callable[..., int]):
+    def get(port: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+        connection.request("GET", "/")
+        with connection.getresponse():
+            pass
+
+    def ping(port: int) -> None:
+        with Redis(port=port, socket_timeout=0.5, retry=None) as client:
+            client.ping()
+
+    assert chinese(lambda: get(peer(lambda c: c.recv(999)))) == "对方没有回答就断开了连接"
+    assert chinese(lambda: get(peer(lambda c: (c.recv(999), c.sendall(b"220 mail\r\n"))))) == "回答不是 HTTP"
+    assert chinese(lambda: get(peer(lambda c: (c.recv(999), time.sleep(1))))) == "超时"
+    assert chinese(lambda: ping(9)) == "无法连接 localhost:9：连接被拒绝"
+    assert chinese(lambda: ping(peer(lambda c: c.sendall(b"-NOAUTH Authentication required.\r\n")))) == "需要密码"
+
+
+def test_a_host_of_several_addresses_is_told_by_the_first():
+    async def connect() -> None:
+        loop = asyncio.get_running_loop()
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 9)) for host in ("127.0.0.1", "127.0.0.2")]
+        loop.getaddrinfo = lambda *_, **__: asyncio.sleep(0, both)  # type: ignore[method-assign]
+        await loop.create_connection(asyncio.Protocol, "two", 9)
+
+    assert "Multiple exceptions" in str(reason(lambda: asyncio.run(connect())))
+    assert chinese(lambda: asyncio.run(connect())) == "连接被拒绝"
 
 
 def test_the_system(tmp_path: Path):

@@ -176,6 +176,32 @@ class TestPolicyCheck:
         assert any("finds `X.brand`" in problem for problem in problems)
         run("detector", "remove", "far")
 
+    def test_a_rule_about_the_direction_in_which_a_guard_or_one_elsewhere_does_not_look_is_told_where_it_stands(
+        self, run: Run, guards: Path, tmp_path: Path, secrets: str
+    ):
+        (guards / "brands.py").write_text(GUARD.format("X.brand"))
+        far = ("--set", "url=http://127.0.0.1:9/", "--secrets-file", secrets, "--directions", "input")
+        run("detector", "add", "far", "webhook", *far)
+        rules = (
+            "guards:\n  - {name: brands, direction: output}\nrules:\n"
+            "  - {id: brand, class: X.brand, direction: input, detector: brands, action: mask}\n"
+            "  - {id: own, class: X.own, direction: output, action: mask}\n"
+            "  - {id: rest, class: '*', action: mask}\n"
+        )
+        file = tmp_path / "p.yaml"
+        file.write_text(f"name: p\n{rules}")
+        done = run("policy", "check", str(file))
+        run("detector", "remove", "far")
+        assert (done.returncode, "2 doubtful" in done.stdout) == (0, True)
+        assert done.stderr == (
+            f"{file}:5:5: rule `brand` can never act: in prompts nobody looks for `X.brand`, only in answers (`brands`)\n"
+            f"    5 | {rules.splitlines()[3]}\n"
+            "      |     ^ write `direction: output`, or take `direction` out of guard `brands` in line 3\n"
+            f"{file}:6:5: rule `own` can never act: in answers nobody looks for `X.own`, only in prompts (`far`)\n"
+            f"    6 | {rules.splitlines()[4]}\n"
+            "      |     ^ write `direction: input`, or `guiju detector add far --directions 'input output'`\n"
+        )
+
     @pytest.mark.parametrize(
         ("source", "why"),
         [

@@ -18,8 +18,13 @@ import services
 from cli.test_detector import GUARD, SECRET, judge
 from cli.test_verbs import clean_environment, write_exchange
 from far_service import FarService
+from guiju.cli import brings, doctor_detectors, probe
+from guiju.config import Config
+from guiju.gateway.elsewhere import source_of
 from guiju.journal import reader
+from guiju.journal.keyring import Keyring
 from guiju.review import load
+from guiju.snapshot import Detector, Snapshot, encode
 
 
 class Model(http.server.BaseHTTPRequestHandler):
@@ -230,3 +235,38 @@ class TestDetectors:
         assert "there, outside the promise: without its verdict answers pass unjudged" in told[0][1]
         assert "there is no guards/gone.py" in told[1][1]
         assert "ill gives no verdict: it can't be loaded: SyntaxError:1" in told[2][1]
+
+    def test_a_guard_of_several_services_is_started_once(self, home: Path, tmp_path: Path, guiju):
+        (tmp_path / "p.yaml").write_text(load.default_policy_yaml() + "guards: [there, ill]\n")
+        assert guiju("policy", "activate", str(tmp_path / "p.yaml")).returncode == 0
+        file = home / "run/snapshot.json"
+        snapshot = json.loads(file.read_bytes())
+        snapshot["services"].append(snapshot["services"][0] | {"name": "other"})
+        file.write_text(json.dumps(snapshot))
+        (home / "guards").mkdir()
+        starts = tmp_path / "starts"
+        note = f"with open({str(starts)!r}, 'a') as file: file.write(__name__ + ' ')\n"
+        (home / "guards/there.py").write_text(note + GUARD.format("X.a"))
+        (home / "guards/ill.py").write_text(note + "raise ValueError\n")
+        told = found(guiju("doctor", "--json", "--offline"))
+        services = [said.partition(":")[0] for _, said in told["policy"] if "doubtful" in said]
+        assert (services, len(told["detector"])) == (["service demo", "service other"], 1)
+        assert len(starts.read_text().split()) == 2
+
+    def test_what_asks_one_that_is_elsewhere_is_made_once(
+        self, config: Config, far: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        keyring = Keyring.open(config)
+        secrets = keyring.seal_secret(json.dumps({"secret": SECRET}), "detector:far")
+        detectors = tuple(
+            Detector(name=name, adapter="webhook", settings=(("url", far),), secrets=sealed)
+            for name, sealed in (("far", secrets), ("shut", "AAAA"))
+        )
+        config.run.mkdir(parents=True)
+        (config.run / "snapshot.json").write_bytes(encode(Snapshot(detectors=detectors)))
+        made: list[str] = []
+        monkeypatch.setattr(probe, "source_of", lambda ref, secret: (made.append(ref.name), source_of(ref, secret))[1])
+        looked = doctor_detectors.Detectors(config, brings.Guards(config))
+        findings = [*looked.settings(config), *looked.verdicts(config)]
+        assert [finding.state for finding in findings] == ["bad", "good"]
+        assert made == ["far"]

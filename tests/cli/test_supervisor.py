@@ -222,6 +222,18 @@ def test_under_nohup_the_terminal_may_go():
     assert behind_a_deaf_leader("env", "--ignore-signal=HUP", seconds=1.5) == 5
 
 
+def test_a_hangup_asks_for_a_reload_once_and_for_no_end():
+    code = (
+        "import os, signal; from pathlib import Path; from guiju.cli.supervisor import Supervisor\n"
+        "s = Supervisor(Path('/tmp'), print); s.obey_signals()\n"
+        "os.kill(os.getpid(), signal.SIGHUP); s.turn(5); print(s.asked, s.reload_asked(), s.reload_asked())\n"
+        "for n in (signal.SIGHUP, signal.SIGTERM): os.kill(os.getpid(), n)\n"
+        "s.turn(5); print(s.asked, s.reload_asked())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    assert done.stdout.splitlines() == ["0 True False", "1 False"]
+
+
 def test_it_names_an_end_for_people():
     assert (describe(3), describe(-11)) == ("exit code 3", "killed by SIGSEGV")
 

@@ -111,6 +111,7 @@ def test_a_reload_changes_all_workers_and_an_idle_connection_is_answered_once_mo
         assert parent.running() == ["0", "1", "2", "3"]
         assert {get(each, "/healthz") for each in kept} == {(200, False)}
         parent.until(lambda: parent.running() == ["2", "3"], 30)  # an idle connection would hold them for a minute
+        parent.until(lambda: sorted(parent.workers()) == ["2", "3"], 30)  # gone, and not only done with their journals
         parent.process.send_signal(signal.SIGHUP)
         parent.until(lambda: parent.running() == ["0", "1"])  # free again, and given anew
 
@@ -126,7 +127,8 @@ def test_a_reload_takes_the_settings_that_are_there_now(home: Path):
         assert {get(parent.connect())[0] for _ in range(12)} == {200}  # it serves on every socket there ever was
 
 
-def test_a_reload_takes_the_guards_that_are_there_now(tmp_path: Path):
+@pytest.mark.parametrize("alone", [(), ("--worker", "0")])
+def test_a_hangup_takes_the_guards_that_are_there_now(tmp_path: Path, alone: tuple[str, ...]):
     policy = "name: default\nguards: [brand]\nrules:\n  - {id: brand, class: X.brand, action: refuse}\n"
     snapshot = snapshots.Snapshot(
         version=1,
@@ -155,7 +157,7 @@ def test_a_reload_takes_the_guards_that_are_there_now(tmp_path: Path):
         return [result["flagged"] for result in json.loads(told)["results"]]
 
     write("acme")
-    with gateway(tmp_path) as parent:
+    with gateway(tmp_path, *alone) as parent:
         assert flagged(parent) == [True, False]
         write("bolt")
         assert flagged(parent) == [True, False]  # a half-written file does nothing: it is taken when somebody says so

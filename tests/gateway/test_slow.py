@@ -336,12 +336,55 @@ def test_in_open_mode_a_moderation_goes_without_and_says_so(inside: Any, service
     assert next(e for e in running.entries if isinstance(e, entries.Opened)).unjudged == ("far",)
 
 
-@pytest.mark.parametrize("how", [{"directions": ("output",)}, {"observe": True}])
+@pytest.mark.parametrize("how", [{"directions": ("output",)}, {}, {"observe": True}])
 def test_a_moderation_names_nobody_who_was_not_asked(inside: Any, service: SlowService, how: dict[str, Any]):
     running = inside(**how)
-    assert moderate(running, f"praise {BAD}")[0] == 200
+    text = f"praise {BAD}" if "directions" in how else _refused_here()[0]
+    assert moderate(running, text)[0] == 200
     assert service.asked == []
     assert next(e for e in running.entries if isinstance(e, entries.Opened)).asked == ()
+
+
+def observed(running: Inside, count: int) -> list[entries.Observed]:
+    """Entries of those that only observe, once there are so many."""
+    deadline = time.monotonic() + 5
+    while len(found := [e for e in running.entries if isinstance(e, entries.Observed)]) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def test_what_only_observes_is_asked_by_a_moderation_too_and_changes_nothing_of_it(inside: Any, service: SlowService):
+    running = inside(observe=True, timeout=5.0)
+    service.mood, service.delay = "slow", 1.0
+    bad = _refused_here()[0]
+    status, answer = moderate(running, "a fine day", f"praise {BAD}", bad)
+    assert not any(isinstance(e, entries.Observed) for e in running.entries)  # it was answered before
+    assert (status, [r["flagged"] for r in answer["results"]]) == (200, [False, False, True])
+    opened = next(e for e in running.entries if isinstance(e, entries.Opened))
+    assert (opened.asked, f"modr-{opened.exchange}") == (("far",), answer["id"])
+    assert BAD not in json.dumps(answer)
+    assert [t.path for t in opened.texts] == [("input", 2)]
+    (entry,) = observed(running, 1)
+    (text,) = entry.texts
+    finding = text.judged[0].finding
+    assert (entry.exchange, entry.direction, entry.unanswered) == (opened.exchange, "input", ())
+    assert (text.path, text.action, text.length) == (("input", 1), "refuse", 7 + len(BAD))
+    assert (finding.cls, finding.detector, finding.start) == (CLS, "far", 7)
+    assert {a["text"] for a in service.asked} == {"a fine day", f"praise {BAD}"}
+
+
+@pytest.mark.parametrize("mood", ["killed", "hangs", "garbage"])
+def test_one_that_only_observes_and_gives_no_verdict_is_named_in_the_record_of_a_moderation(
+    inside: Any, service: SlowService, mood: str
+):
+    running = inside(observe=True, attempts=1)
+    ill(service, mood)
+    status, answer = moderate(running, "a fine day")
+    assert (status, answer["results"][0]["flagged"]) == (200, False)
+    (entry,) = observed(running, 1)
+    assert (entry.texts, entry.unanswered) == ((), ("far",))
+    assert next(e for e in running.entries if isinstance(e, entries.Opened)).unjudged == ()
 
 
 # --- the rest -----------------------------------------------------------------------------------------
@@ -395,12 +438,7 @@ def test_what_only_observes_is_recorded_and_changes_nothing(inside: Any, service
     running.says = stream("drink ", BAD)
     answer = running.ask(stream=True, messages=[{"role": "user", "content": f"praise {BAD}"}])
     assert said(answer) == f"drink {BAD}"
-    deadline = time.monotonic() + 5
-    while (found := [e for e in running.entries if isinstance(e, entries.Observed)])[
-        1:
-    ] == [] and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert {e.direction: e.texts[0].action for e in found} == {"input": "refuse", "output": "refuse"}
+    assert {e.direction: e.texts[0].action for e in observed(running, 2)} == {"input": "refuse", "output": "refuse"}
 
 
 def test_an_app_that_observes_lets_all_pass(inside: Any, service: SlowService):

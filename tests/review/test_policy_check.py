@@ -8,8 +8,9 @@ from guiju import plugins
 from guiju.errors import told
 from guiju.review import load
 from guiju.review.lexicon_blob import encode_terms
-from guiju.review.policy_check import criticise
+from guiju.review.policy_check import Remark, criticise
 from guiju.review.policy_file import parse_policy
+from guiju.types import Direction
 
 DETECTORS = {"lexicon": ["A.1.h.drugs", "A.1.h.fraud", "A.2.a"], "personal": ["I.mobile", "I.email"]}
 REST = "  - {id: rest, class: '*', action: allow}\n"
@@ -87,6 +88,32 @@ def test_a_detector_that_is_not_there_is_named_with_the_one_that_was_meant():
     assert "there is no detector `lexikon` here (did you mean lexicon?)" in said
     vain = about(f"  - {{id: a, class: I.mobile, detector: lexicon, action: mask}}\n{REST}", 3)
     assert "can never act" in vain
+
+
+@pytest.mark.parametrize("rule", ["class: X", "class: [X.tickets, A.2.a]", "class: '*', detector: far"])
+def test_a_rule_about_a_direction_in_which_nobody_looks_can_never_act(rule: str):
+    def vain(direction: str, **one_way: Direction) -> list[Remark]:
+        text = f"name: p\nrules:\n  - {{id: a, {rule}, direction: {direction}, action: mask}}\n{REST}"
+        detectors = {"personal": ["I.mobile"], "far": ["X.tickets", "A.2.a"]}
+        found = criticise(parse_policy(text, plugins.taxonomy()), detectors, one_way)
+        return [remark for remark in found if remark.line == 3 and "rule `a`" in remark.problem]
+
+    assert vain("output") == vain("input", far="input") == vain("output", far="output") == []
+    (remark,) = vain("output", far="input")
+    assert remark.problem.startswith("rule `a` can never act: in answers nobody looks for ")
+    assert remark.problem.endswith("`X.tickets`, only in prompts (`far`)")
+    assert told(remark.problem, "zh").endswith("`X.tickets`，`far` 只检查提示")
+    assert "write `direction: input`, or `guiju detector add far --directions" in remark.hint
+    assert vain("input", far="output")[0].problem.endswith("only in answers (`far`)")
+
+
+def test_what_is_found_in_one_direction_only_has_to_be_decided_in_that_one_only():
+    rules = "  - {id: a, class: [A.1, A.2, I], action: mask}\n  - {id: x, class: X, direction: input, action: allow}\n"
+    policy = parse_policy(f"name: p\nrules:\n{rules}", plugins.taxonomy())
+    detectors = DETECTORS | {"far": ["X.tickets"]}
+    assert criticise(policy, detectors, {"far": "input"}) == []
+    ((line, problem, _),) = criticise(policy, detectors)
+    assert (line, "in answers no rule decides `X.tickets`" in problem) == (3, True)
 
 
 def test_what_no_rule_decides_and_a_direction_without_any_is_told():

@@ -143,7 +143,8 @@ def _test(row: Any, as_json: bool) -> int:
 
     from guiju.control import publish
 
-    told_us = probe.ask(publish.detector(row), settings.KEYRING)
+    ref = publish.detector(row)
+    told_us = probe.ask(probe.source(ref, settings.KEYRING), ref.timeout)
     if told_us.problem is not None:
         words = str(told(told_us.problem, language()))
         if as_json:

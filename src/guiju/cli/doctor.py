@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPException
 
 import msgspec
@@ -53,21 +54,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 nothing is bad, 1 something is."""
     config = load()
+    guards = brings.Guards(config)
+    detectors = doctor_detectors.Detectors(config, guards)
     checks: list[tuple[Said, Callable[[Config], Iterator[Finding]]]] = [
         (Said("files", "文件"), files),
         (Said("disk", "磁盘"), disk),
         (Said("open files", "打开文件数"), open_files),
         (Said("database", "数据库"), database),
         (Said("journal", "日志"), journal),
-        (Said("policy", "策略"), policy),
+        (Said("policy", "策略"), partial(policy, guards=guards)),
         (Said("gateway", "网关"), gateway),
         (Said("counters", "计数"), counters),
-        (doctor_detectors.WHAT, doctor_detectors.settings),
+        (doctor_detectors.WHAT, detectors.settings),
     ]
     if not installed(config):
         checks = checks[:1]  # the others would make what isn't there
     elif not args.offline:
-        checks += [(Said("upstreams", "上游"), upstreams), (doctor_detectors.WHAT, doctor_detectors.verdicts)]
+        checks += [(Said("upstreams", "上游"), upstreams), (doctor_detectors.WHAT, detectors.verdicts)]
     found = [finding for what, check in checks for finding in _made(what, check, config)]
     worst = max(("good", "look", "bad").index(f.state) for f in found)
     if args.json:
@@ -247,7 +250,7 @@ def journal(config: Config) -> Iterator[Finding]:
         yield Finding(what, "good", said)
 
 
-def policy(config: Config) -> Iterator[Finding]:
+def policy(config: Config, *, guards: brings.Guards) -> Iterator[Finding]:
     """What is in force, and whether it says what its author meant."""
     what = Said("policy", "策略")
     snapshot = active(config)
@@ -270,7 +273,7 @@ def policy(config: Config) -> Iterator[Finding]:
     for service in snapshot.services:
         made = setup(config, service=service.name)
         reviewer = plugins.reviewer(made.policy, made.lexicons, plugins.taxonomy().placeholder)
-        remarks = brings.remarks(config, reviewer)
+        remarks = brings.remarks(config, reviewer, guards)
         said = Said(
             "service {name}: {policy}, {state}",
             "服务 {name}：{policy}，{state}",

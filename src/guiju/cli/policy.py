@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     yaml = text_of(args.file)
     policy = parse_policy(yaml, plugins.taxonomy(), file=args.file)
     reviewer = reviewer_of(policy, getattr(args, "lexicon", []))
-    remarks = [] if args.verb == "test" else brings.remarks(load(), reviewer)
+    config = load()
+    remarks = [] if args.verb == "test" else brings.remarks(config, reviewer, brings.Guards(config))
     for remark in remarks:
         _point(InputFileError.at_line(args.file, yaml, remark.line, remark.problem, remark.hint))
     failed = [] if args.verb == "check" else policy_cases.failures(reviewer)

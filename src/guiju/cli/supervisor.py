@@ -122,7 +122,7 @@ class Supervisor:
         """How many times the end was asked for; the second time means: now."""
         self._logs = logs
         self._echo = echo
-        self._ending = False
+        self._reload_asked = self._ending = False
         self._logs_fail = False
         self._terminal: int | None = None
         self._selector = selectors.DefaultSelector()
@@ -132,23 +132,30 @@ class Supervisor:
         os.set_blocking(self._wake, False)
         self._selector.register(wake_read, selectors.EVENT_READ, None)
 
-    def obey_signals(self, on_hangup: Callable[[], None] | None = None) -> None:
-        """SIGINT, SIGTERM and the terminal's end ask for the end, SIGHUP too where nothing else is said of it; SIGCHLD wakes
-        the loop.
+    def obey_signals(self) -> None:
+        """SIGINT, SIGTERM and the terminal's end ask for the end; SIGHUP asks for a reload; SIGCHLD wakes the loop.
 
         A terminal that closes sends SIGHUP to its session's leader only, which may be a `make` that passes nothing on:
-        so the terminal is watched too. Under `nohup` (SIGHUP ignored) it may go.
+        so the terminal itself is watched, and its end comes before a reload. Under `nohup` (SIGHUP ignored) it may go.
         """
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            signal.signal(signal.SIGHUP, self._ask if on_hangup is None else lambda *_: on_hangup())
+            signal.signal(signal.SIGHUP, self._ask_reload)
             self._terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
 
     def _ask(self, *_: object) -> None:
         self.asked += 1
+
+    def _ask_reload(self, *_: object) -> None:
+        self._reload_asked = True
+
+    def reload_asked(self) -> bool:
+        """Whether a reload was asked for since the last time this was called, and the end wasn't."""
+        asked, self._reload_asked = self._reload_asked and not self.asked, False
+        return asked
 
     def _terminal_is_gone(self) -> bool:
         if self._terminal is None:

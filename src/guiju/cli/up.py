@@ -6,6 +6,7 @@
     prepare        keys, tables, first data (control/first_start.py), in a process that ends
     control, work  and what couldn't start before: the gateway, the model
     ready          the page, the console, a key and a curl line are printed
+    SIGHUP         is the gateway's, which exchanges its workers (workers.py)
 
 Keeping the processes alive and ending them is supervisor.py; what is printed is welcome.py.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import socket
 import sys
 from contextlib import closing, suppress
@@ -138,6 +140,8 @@ class Machine:
                 self.welcome(prepared)
                 while not self.supervisor.asked:
                     self.supervisor.turn(1.0)
+                    if self.supervisor.reload_asked():
+                        self.supervisor.signal([self.supervisor.children["gateway"]], signal.SIGHUP)
         except StartFailed as problem:
             echo(str(problem))
             code = problem.code

@@ -1,7 +1,7 @@
 """The gateway of one machine: sockets that listen as long as this process lives, and the workers that serve on them.
 
-    SIGHUP           new workers, from what lies on disk now (program, settings, certificate); once they serve, the old ones
-                     take nothing more, end what they have begun, and go
+    SIGHUP           new workers, from what lies on disk now (program, settings, certificate, guards); once they serve, the
+                     old ones take nothing more, end what they have begun, and go
     SIGTERM, SIGINT  all workers end what they have begun, and then this process
     a worker dies    another takes its place, later each time (supervisor.py)
 
@@ -52,7 +52,6 @@ class Workers:
         """Child -> its worker's number."""
         self._due: dict[str, float] = {}
         """Child that is to end -> when it is killed."""
-        self._reloads = False
 
     def serve(self, on_ready: Callable[[int], None]) -> int:
         """Start the workers and keep them until a signal asks for the end. Returns the exit code: a worker's own, where it
@@ -65,7 +64,7 @@ class Workers:
         """
         self._listen(self._config["workers"])
         supervisor, code = self._supervisor, OK
-        supervisor.obey_signals(self._ask_reload)
+        supervisor.obey_signals()
         try:
             first = self._start(self._config["workers"], successors=False)
             if (failed := self._wait(first, None)) is not None:
@@ -74,7 +73,7 @@ class Workers:
                 on_ready(port_of(self._sockets[0]))
                 while not supervisor.asked:
                     self._turn(1.0)
-                    if self._reloads:
+                    if supervisor.reload_asked():
                         self._reload()
         finally:
             drain = self._config["gateway.leave_seconds"] + self._config["gateway.drain_seconds"]
@@ -82,9 +81,6 @@ class Workers:
             for each in itertools.chain(*self._sockets):
                 each.close()
         return code
-
-    def _ask_reload(self) -> None:
-        self._reloads = True
 
     def _listen(self, workers: int) -> None:
         """Sockets for as many workers, beside those that are there. Raises: OSError."""
@@ -141,7 +137,6 @@ class Workers:
         self._supervisor.signal(children, number)
 
     def _reload(self) -> None:
-        self._reloads = False
         old = [child for child in self._supervisor.children.values() if not child.retired]
         try:
             config = self._read()

@@ -24,7 +24,6 @@ from guiju.errors import (
     WrongMethod,
 )
 from guiju.gateway import admission, away, exposition, forwarded, ids, slow, telemetry
-from guiju.gateway.asking import Tab
 from guiju.gateway.exchange import Exchange
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.state import Gateway
@@ -218,12 +217,14 @@ class App:
             lambda: [reviewer.review(t, direction="input", audience=audience, language=language) for t in texts],
         )
         headers = self._named()
-        exchange, tab = headers[0][1], Tab(gateway.counts.unjudged)
-        verdicts = await slow.moderated(compiled, door, exchange, texts, verdicts, language, tab)
-        panel = compiled.panels.get(door.service.policy)
-        asked = panel.waited_for("input") if panel else ()
-        await gateway.record_moderation(exchange, door, texts, verdicts, token_subject, asked, tab)
-        results = [moderation_result(v, gateway.taxonomy, language) for v in verdicts]
+        exchange = headers[0][1]
+        moderation = slow.Moderation(gateway, compiled, door, exchange, texts, verdicts, language)
+        await moderation.judge()
+        await gateway.record_moderation(
+            exchange, door, texts, moderation.verdicts, token_subject, moderation.asked, moderation.tab
+        )
+        moderation.observe()
+        results = [moderation_result(v, gateway.taxonomy, language) for v in moderation.verdicts]
         answer = openai_moderations.answer(exchange, results)
         call.answer(200, msgspec.json.encode(answer), headers)
 

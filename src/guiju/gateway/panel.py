@@ -43,9 +43,9 @@ class Panel:
         """Whether a text of this direction waits for a verdict."""
         return bool(self._holding[direction])
 
-    def waited_for(self, direction: Direction) -> tuple[str, ...]:
-        """Those whose verdict a text of this direction waits for, as `names` has them."""
-        return tuple(j.label for group in self._holding[direction] for j in group)
+    def asked(self, direction: Direction) -> tuple[str, ...]:
+        """Those that are asked about a text of this direction, as `names` has them."""
+        return tuple(j.label for j in self.judges if direction in j.how.directions)
 
     @property
     def lead(self) -> int:

@@ -54,6 +54,7 @@ class Reloader:
     def __init__(self, gateway: Gateway, control: Pool) -> None:
         self._gateway, self._control = gateway, control
         self._asked = asyncio.Event()
+        self._taking = asyncio.Lock()
         self._file: Path = gateway.config.run / "snapshot.json"
         self._blobs: Path = gateway.config.blobs
         self._headers = {"authorization": f"Bearer {gateway.keyring.node_token}", "content-type": "application/json"}
@@ -68,6 +69,12 @@ class Reloader:
             _log.warning("snapshot=unusable file=%s problem=%s", self._file, problem)
             return
         await self._take(found)
+
+    async def again(self) -> None:
+        """Take the running snapshot once more, with what lies beside it on disk now: guards whose files have changed."""
+        async with self._taking:
+            if (compiled := self._gateway._compiled) is not None:
+                await self._compile(compiled.snapshot)
 
     async def asked(self, seconds: float) -> None:
         """Until control was asked once, whatever came of it: before the first request, since what lies on disk may be
@@ -110,6 +117,11 @@ class Reloader:
             raise OSError(f"control answered {status}")
 
     async def _take(self, found: snapshots.Snapshot) -> bool:
+        """Put it in force; one at a time, so that none replaces a later one."""
+        async with self._taking:
+            return await self._compile(found)
+
+    async def _compile(self, found: snapshots.Snapshot) -> bool:
         """Compile and swap. A snapshot that can't be used is logged, and the running one goes on."""
         gateway = self._gateway
         try:

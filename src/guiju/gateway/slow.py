@@ -1,4 +1,5 @@
-"""Where an exchange meets slow detectors: whole texts (`texts`), a stream (`alongside`), and those that only observe.
+"""Where an exchange meets slow detectors: whole texts (`texts`), a stream (`alongside`), a moderation, and those that only
+observe.
 
 Only asked where the policy of the exchange's service has a panel (panel.py).
 """
@@ -6,7 +7,7 @@ Only asked where the policy of the exchange's service has a panel (panel.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from guiju.gateway.alongside import Alongside
 from guiju.gateway.asking import Tab
 from guiju.gateway.compiled import Compiled, Door
 from guiju.gateway.panel import Panel
+from guiju.gateway.state import Gateway
 from guiju.gateway.upstream import Reply
 from guiju.guard import Context
 from guiju.ledger import entries
@@ -77,43 +79,66 @@ async def texts(
     )
     reviewer = exchange.compiled.reviewers[exchange.service.policy]
     return [
-        _again(exchange, reviewer, s, direction, slow.located(t, found)) if found else v
+        _again(exchange, reviewer, s, direction, told=slow.located(t, found)) if found else v
         for s, t, v, found in zip(segments, shown, verdicts, answers, strict=True)
     ]
 
 
-async def moderated(
-    compiled: Compiled,
-    door: Door,
-    exchange: str,
-    texts: Sequence[str],
-    verdicts: list[Verdict],
-    language: str,
-    tab: Tab,
-) -> list[Verdict]:
-    """The verdicts of a moderation with what slow detectors found; texts that are refused already are shown to nobody.
+class Moderation:
+    """A moderation, whose answer is the verdict on its texts. Those that are refused without them are shown to nobody."""
 
-    Raises: ReviewUnavailable.
-    """
-    service, found = door.service, compiled.panels.get(door.service.policy)
-    if found is None or not found.holds("input"):
-        return verdicts
-    panel, reviewer = found, compiled.reviewers[service.policy]
-    context = Context(
-        direction="input", exchange=exchange, app=door.app.name, service=service.name, language=language,
-        audience=service.audience, role="user",
-    )  # fmt: skip
+    def __init__(
+        self,
+        gateway: Gateway,
+        compiled: Compiled,
+        door: Door,
+        exchange: str,
+        texts: Sequence[str],
+        verdicts: list[Verdict],
+        language: str,
+    ) -> None:
+        service = door.service
+        self._gateway, self._texts = gateway, texts
+        self.verdicts = verdicts
+        self.tab = Tab(gateway.counts.unjudged)
+        self._panel = compiled.panels.get(service.policy) or Panel(())
+        self._review = partial(
+            compiled.reviewers[service.policy].review, direction="input", audience=service.audience, language=language
+        )
+        self._about = Context(
+            direction="input", exchange=exchange, app=door.app.name, service=service.name, language=language,
+            audience=service.audience, role="user",
+        )  # fmt: skip
+        self._shown = [n for n, verdict in enumerate(verdicts) if verdict.serves]
+        """Numbers of the texts that they are asked about."""
 
-    async def judged(text: str, verdict: Verdict) -> Verdict:
-        told = slow.located(text, await panel.judge(text, context, tab)) if verdict.serves else []
-        if not told:
-            return verdict
-        return reviewer.review(text, direction="input", audience=service.audience, language=language, told=told)
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """As `entries.Opened.asked` has them: those whose verdict is waited for, and those that only observe."""
+        return self._panel.asked("input") if self._shown else ()
 
-    return list(await asyncio.gather(*map(judged, texts, verdicts)))
+    async def judge(self) -> None:
+        """Put what they find into the verdicts. Raises: ReviewUnavailable."""
+        if not self._panel.holds("input"):
+            return
+        texts = [self._texts[n] for n in self._shown]
+        answers = await asyncio.gather(*(self._panel.judge(text, self._about, self.tab) for text in texts))
+        for n, text, found in zip(self._shown, texts, answers, strict=True):
+            if found:
+                self.verdicts[n] = self._review(text, told=slow.located(text, found))
+
+    def observe(self) -> None:
+        """Ask those that only observe, once it is recorded; its answer doesn't wait for them."""
+        if self._shown and self._panel.observing["input"]:
+            texts = [
+                (Segment(path=("input", n), text=self._texts[n]), self._about, partial(self._review, self._texts[n]))
+                for n in self._shown
+            ]
+            told = _observed(self._gateway, self._panel, texts, self.tab)
+            self._gateway.keep(told, f"observing {self._about.exchange}")
 
 
-def _again(exchange: Exchange, reviewer: Reviewer, s: Segment, direction: Direction, told: list[Any]) -> Verdict:
+def _again(exchange: Exchange, reviewer: Reviewer, s: Segment, direction: Direction, *, told: list[Any]) -> Verdict:
     assert exchange.admitted is not None
     return reviewer.review(
         s.text, direction=direction, audience=exchange.admitted.audience, form=s.form, language=exchange.language,
@@ -148,16 +173,25 @@ def after(exchange: Exchange, contents: Sequence[Sequence[str]]) -> None:
 async def observe(exchange: Exchange, panel: Panel, segments: Sequence[Segment], direction: Direction) -> None:
     """Ask those that only observe, after the fact; where the app only observes, all of them. Recorded, nothing else."""
     reviewer = exchange.compiled.reviewers[exchange.service.policy]
-    judges = panel.judges if exchange.grant.observe else panel.observing[direction]
-    only = Panel.observers(judges, direction)
+    only = Panel.observers(panel.judges, direction) if exchange.grant.observe else panel
+    texts = [
+        (s, about(exchange, direction, s.role), partial(_again, exchange, reviewer, s, direction)) for s in segments
+    ]
+    await _observed(exchange.gateway, only, texts, _tab(exchange))
+
+
+async def _observed(
+    gateway: Gateway, panel: Panel, texts: Sequence[tuple[Segment, Context, Callable[..., Verdict]]], tab: Tab
+) -> None:
+    """What those that only observe make of texts of one exchange, each with what is told of it and what reviews it again."""
     found: list[entries.Reviewed] = []
     unanswered: set[str] = set()
-    for s in segments:
+    for s, context, review in texts:
         shown = slow.readable(s.text, s.form)
-        told, missing = await only.observe(shown, about(exchange, direction, s.role), _tab(exchange))
+        told, missing = await panel.observe(shown, context, tab)
         unanswered.update(missing)
         names = {f.detector for f in told}
-        verdict = _again(exchange, reviewer, s, direction, slow.located(shown, told)) if told else Verdict()
+        verdict = review(told=slow.located(shown, told)) if told else Verdict()
         judged = tuple(j for j in verdict.judged if j.finding.detector in names)
         if judged:
             action = max((j.action for j in judged), key=lambda a: a.severity)
@@ -165,7 +199,7 @@ async def observe(exchange: Exchange, panel: Panel, segments: Sequence[Segment],
                                           action=action, judged=judged))  # fmt: skip
     if found or unanswered:
         entry = entries.Observed(
-            at_ms=clock.epoch_ms(), exchange=exchange.id, direction=direction, texts=tuple(found),
+            at_ms=clock.epoch_ms(), exchange=texts[0][1].exchange, direction=texts[0][1].direction, texts=tuple(found),
             unanswered=tuple(sorted(unanswered)),
         )  # fmt: skip
-        await exchange.gateway.journal.append(entry)
+        await gateway.journal.append(entry)

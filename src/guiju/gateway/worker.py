@@ -69,7 +69,8 @@ async def run(
     sockets: list[socket.socket] | None = None,
     successor: bool = False,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or SIGUSR1 (others have taken its place), then end as `_leave` says.
+    """Serve until SIGTERM, SIGINT or SIGUSR1 (others have taken its place), then end as `_leave` says. SIGHUP takes the
+    guards that are there now.
 
     Args:
         on_ready: called with the port once the worker listens.
@@ -105,6 +106,8 @@ async def run(
     )
     server = Server(app, limits)
     reloader = Reloader(gateway, control)
+    # A parent answers a hangup with new workers; one that is sent it itself goes on, with the guards of now.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: spawn(reloader.again(), "guards"))
     await reloader.start()
     jobs = [spawn(reloader.run(), "reload")]
     await reloader.asked(1.0)

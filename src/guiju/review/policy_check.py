@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 from guiju.errors import Said
@@ -38,14 +39,19 @@ class _Kind(NamedTuple):
     audience: Audience
 
 
-def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Remark]:
+def criticise(
+    policy: Policy,
+    detectors: Mapping[str, Iterable[str]],
+    one_way: Mapping[str, Direction] = MappingProxyType({}),
+) -> list[Remark]:
     """Everything doubtful, in the order of the file.
 
     Args:
         detectors: name -> the classes that it reports, of this installation. A root (`X`) stands for whatever is below it:
             rules may name it, and none has to decide it.
+        one_way: those that look in this direction only.
     """
-    kinds = list(_kinds(policy, detectors))
+    kinds = list(_kinds(policy, detectors, one_way))
     named = {cls for classes in detectors.values() for cls in classes if "." in cls}
     decided: dict[str, int] = {}
     takers: dict[str, dict[str, int]] = {}
@@ -65,7 +71,9 @@ def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Re
         for late in fitting[1:]:
             of = takers.setdefault(late.id, {})
             of[first.id] = of.get(first.id, 0) + 1
-    remarks = [_vain(rule, takers.get(rule.id), detectors) for rule in policy.rules if rule.id not in decided]
+    remarks = [
+        _vain(policy, rule, takers.get(rule.id), detectors, one_way) for rule in policy.rules if rule.id not in decided
+    ]
     head = policy.rules[0].line if policy.rules else 1
     remarks += [_unguarded(head, direction) for direction in _ASKED if direction not in acting]
     remarks += [
@@ -76,14 +84,15 @@ def criticise(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> list[Re
     return sorted(remarks)
 
 
-def _kinds(policy: Policy, detectors: Mapping[str, Iterable[str]]) -> Iterator[_Kind]:
+def _kinds(policy: Policy, detectors: Mapping[str, Iterable[str]], one_way: Mapping[str, Direction]) -> Iterator[_Kind]:
     scores = sorted({1.0, *(r.min_score for r in policy.rules)})
     ruled = {cls for rule in policy.rules for cls in rule.classes}
     places = [(name, cls) for name, classes in detectors.items() for cls in sorted(_all_of(classes, ruled))]
     for (name, cls), severity, score in product(places, get_args(Severity), scores):
         finding = Finding(cls=cls, detector=name, rule="", start=0, end=0, severity=severity, score=score)
         for direction, audience in product(_ASKED, get_args(Audience)):
-            yield _Kind(finding, direction, audience)
+            if one_way.get(name, direction) == direction:
+                yield _Kind(finding, direction, audience)
 
 
 def _all_of(classes: Iterable[str], ruled: Iterable[str]) -> set[str]:
@@ -93,7 +102,13 @@ def _all_of(classes: Iterable[str], ruled: Iterable[str]) -> set[str]:
     return there | {cls for cls in ruled if cls.startswith(roots)} if roots else there
 
 
-def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, Iterable[str]]) -> Remark:
+def _vain(
+    policy: Policy,
+    rule: Rule,
+    takers: Mapping[str, int] | None,
+    detectors: Mapping[str, Iterable[str]],
+    one_way: Mapping[str, Direction],
+) -> Remark:
     """Why a rule never decides anything."""
     if takers:
         most = sorted(takers, key=lambda name: -takers[name])
@@ -111,6 +126,13 @@ def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, 
         near = next(iter(difflib.get_close_matches(rule.detector, detectors, n=1)), "")
         problem = Said("there is no detector `{name}` here", "此处没有检测器 `{name}`", name=rule.detector)
         return Remark(rule.line, problem, did_you_mean(near) if near else one_of(detectors))
+    blind = {
+        name: found
+        for name in one_way
+        if rule.detector in ("", name) and (found := set(filter(rule.covers, _all_of(detectors[name], rule.classes))))
+    }
+    if blind:
+        return _other_way(policy, rule, blind, one_way)
     classes = {cls for found in detectors.values() for cls in found if "." in cls}
     near = next(
         (n for cls in rule.classes for n in difflib.get_close_matches(cls, classes, n=1, cutoff=0.75) if n != cls), ""
@@ -126,6 +148,38 @@ def _vain(rule: Rule, takers: Mapping[str, int] | None, detectors: Mapping[str, 
         "请导入含该类别的词库、指定能报告它的守卫，或删除该规则",
     )
     return Remark(rule.line, problem, did_you_mean(near) if near else own)
+
+
+def _other_way(
+    policy: Policy, rule: Rule, blind: Mapping[str, Iterable[str]], one_way: Mapping[str, Direction]
+) -> Remark:
+    """A rule about a direction in which whoever finds its classes doesn't look."""
+    name = next(iter(blind))
+    there = one_way[name]
+    problem = Said(
+        "rule `{id}` can never act: in {here} nobody looks for {classes}, only in {there} ({names})",
+        "规则 `{id}` 永远不会生效：{here}中无人检查 {classes}，{names} 只检查{there}",
+        id=rule.id,
+        here=next(said for direction, said in _ASKED.items() if direction != there),
+        classes=_named(sorted({cls for found in blind.values() for cls in found})),
+        there=_ASKED[there],
+        names=_named(list(blind)),
+    )
+    hint = Said(
+        "write `direction: {there}`, or `guiju detector add {name} --directions 'input output'`",
+        "请写 `direction: {there}`，或运行 `guiju detector add {name} --directions 'input output'`",
+        there=there,
+        name=name,
+    )
+    if guard := next((guard for guard in policy.guards if guard.name == name), None):
+        hint = Said(
+            "write `direction: {there}`, or take `direction` out of guard `{name}` in line {line}",
+            "请写 `direction: {there}`，或在第 {line} 行去掉守卫 `{name}` 的 direction",
+            there=there,
+            name=name,
+            line=guard.line,
+        )
+    return Remark(rule.line, problem, hint)
 
 
 def _unguarded(line: int, direction: Direction) -> Remark:

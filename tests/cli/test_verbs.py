@@ -141,6 +141,28 @@ class TestUpstreams:
         done = run("upstream", "add", "vllm", "http://127.0.0.1:8000/v1", "--model", "qwen", "--json")
         assert told(done)["name"] == "vllm"
 
+    def test_its_model_gets_prices_and_what_is_not_named_stays(self, run: Run):
+        def prices() -> tuple[float, float]:
+            (row,) = [row for row in told(run("route", "list", "--json")) if row["name"] == "priced"]
+            return row["input_price"], row["output_price"]
+
+        add = ("upstream", "add", "dear", "http://127.0.0.1:8000/v1", "--model", "priced")
+        assert run(*add, "--input-price", "2", "--output-price", "8").returncode == 0
+        assert prices() == (2.0, 8.0)
+        assert run(*add, "--output-price", "9.5").returncode == 0
+        assert prices() == (2.0, 9.5)
+        assert run(*add).returncode == 0
+        assert prices() == (2.0, 9.5)
+
+    @pytest.mark.parametrize(
+        ("language", "said"), [("C.UTF-8", "name it with --model"), ("zh_CN.UTF-8", "价格属于模型")]
+    )
+    def test_a_price_needs_its_model(self, run: Run, language: str, said: str):
+        before = run("upstream", "list").stdout
+        done = run("upstream", "add", "x", "http://x/v1", "--input-price", "2", language=language)
+        assert (done.returncode, said in done.stderr) == (2, True)
+        assert run("upstream", "list").stdout == before
+
     @pytest.mark.parametrize("url", ["no url", "http://x:99999/v1"])
     def test_a_wrong_url_is_told(self, run: Run, url: str):
         before = run("upstream", "list").stdout

@@ -402,6 +402,28 @@ class TestLexicons:
         assert done.returncode == 2
         assert "NO.SUCH" in done.stderr
 
+    @pytest.mark.parametrize(
+        ("language", "said"), [("C.UTF-8", "hold no longer (1)"), ("zh_CN.UTF-8", "1 个用例将不再成立")]
+    )
+    def test_one_that_breaks_a_case_is_kept_out_until_it_is_meant(
+        self, run: Run, tmp_path: Path, language: str, said: str
+    ):
+        own = language.partition(".")[0]
+        policy, terms = tmp_path / "policy.yaml", tmp_path / f"{own}.csv"
+        rules = "rules:\n  - {class: A.1.h.weapons, action: block}\n"
+        policy.write_text(f"name: default\n{rules}cases:\n  - {{text: 玄铁重弩{own}, expect: allow}}\n")
+        terms.write_text(f"term,class,severity\n玄铁重弩{own},A.1.h.weapons,high\n")
+        assert run("policy", "activate", str(policy)).returncode == 0
+        words = ("lexicon", "import", str(terms))
+        checked = run(*words, "--check", "--json", language=language)
+        assert [(case["file"], case["line"]) for case in told(checked)["broken_cases"]] == [("default.yaml", 5)]
+        done = run(*words, language=language)
+        assert (done.returncode, done.stdout) == (2, "")
+        for part in (said, "default.yaml:5:5", "--anyway"):
+            assert part in done.stderr
+        assert told(run(*words, "--anyway", "--json"))["version"] == 1
+        assert told(run(*words, "--json"))["broken_cases"] == []
+
 
 class TestLedger:
     def test_it_proves_what_the_commands_did(self, run: Run):

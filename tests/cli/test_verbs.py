@@ -141,6 +141,28 @@ class TestUpstreams:
         done = run("upstream", "add", "vllm", "http://127.0.0.1:8000/v1", "--model", "qwen", "--json")
         assert told(done)["name"] == "vllm"
 
+    def test_its_model_gets_prices_and_what_is_not_named_stays(self, run: Run):
+        def prices() -> tuple[float, float]:
+            (row,) = [row for row in told(run("route", "list", "--json")) if row["name"] == "priced"]
+            return row["input_price"], row["output_price"]
+
+        add = ("upstream", "add", "dear", "http://127.0.0.1:8000/v1", "--model", "priced")
+        assert run(*add, "--input-price", "2", "--output-price", "8").returncode == 0
+        assert prices() == (2.0, 8.0)
+        assert run(*add, "--output-price", "9.5").returncode == 0
+        assert prices() == (2.0, 9.5)
+        assert run(*add).returncode == 0
+        assert prices() == (2.0, 9.5)
+
+    @pytest.mark.parametrize(
+        ("language", "said"), [("C.UTF-8", "name it with --model"), ("zh_CN.UTF-8", "价格属于模型")]
+    )
+    def test_a_price_needs_its_model(self, run: Run, language: str, said: str):
+        before = run("upstream", "list").stdout
+        done = run("upstream", "add", "x", "http://x/v1", "--input-price", "2", language=language)
+        assert (done.returncode, said in done.stderr) == (2, True)
+        assert run("upstream", "list").stdout == before
+
     @pytest.mark.parametrize("url", ["no url", "http://x:99999/v1"])
     def test_a_wrong_url_is_told(self, run: Run, url: str):
         before = run("upstream", "list").stdout
@@ -379,6 +401,28 @@ class TestLexicons:
         done = run("lexicon", "import", str(file))
         assert done.returncode == 2
         assert "NO.SUCH" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("language", "said"), [("C.UTF-8", "hold no longer (1)"), ("zh_CN.UTF-8", "1 个用例将不再成立")]
+    )
+    def test_one_that_breaks_a_case_is_kept_out_until_it_is_meant(
+        self, run: Run, tmp_path: Path, language: str, said: str
+    ):
+        own = language.partition(".")[0]
+        policy, terms = tmp_path / "policy.yaml", tmp_path / f"{own}.csv"
+        rules = "rules:\n  - {class: A.1.h.weapons, action: block}\n"
+        policy.write_text(f"name: default\n{rules}cases:\n  - {{text: 玄铁重弩{own}, expect: allow}}\n")
+        terms.write_text(f"term,class,severity\n玄铁重弩{own},A.1.h.weapons,high\n")
+        assert run("policy", "activate", str(policy)).returncode == 0
+        words = ("lexicon", "import", str(terms))
+        checked = run(*words, "--check", "--json", language=language)
+        assert [(case["file"], case["line"]) for case in told(checked)["broken_cases"]] == [("default.yaml", 5)]
+        done = run(*words, language=language)
+        assert (done.returncode, done.stdout) == (2, "")
+        for part in (said, "default.yaml:5:5", "--anyway"):
+            assert part in done.stderr
+        assert told(run(*words, "--anyway", "--json"))["version"] == 1
+        assert told(run(*words, "--json"))["broken_cases"] == []
 
 
 class TestLedger:

@@ -346,9 +346,7 @@ class TestCases:
             assert words in page
         row.refresh_from_db()
         assert row.state == "draft"
-        assert not Entry.objects.filter(
-            kind="act", target=f"default@{row.version}", body__contains=b"activate"
-        ).exists()
+        assert queries.history(("policies.activate",), on=(f"default@{row.version}",)) == []
 
     def test_those_that_hold_let_it_act(self, client_of):
         row = self.saved("refuse")

@@ -313,6 +313,31 @@ class TestPages:
             admin.post(f"{page}{route.pk}/", {"verb": "remove"})
         assert list(service.models.values_list("upstream__name", flat=True)) == ["spare"]
 
+    def test_a_new_upstream_with_a_model_takes_its_prices(self, admin: Client):
+        shown, priced = admin.get(NEW).context["form"], admin.get("/console/services/demo/").context["route_form"]
+        for field in actions.PRICE_FIELDS:
+            assert shown[field].label == priced[field].label
+        service = Service.objects.get(name="demo")
+        given = {"name": "u", "url": URL, "dialect": "openai", "model": "m", "service": str(service.pk)}
+        for field, wrong in (("input_price", "-1"), ("output_price", "x"), ("output_price", "1000001")):
+            page = admin.post(NEW, given | {"input_price": "0.5", field: wrong})
+            assert list(page.context["form"].errors) == [field]
+        assert admin.post(NEW, given | {"input_price": "0.5", "output_price": ""}).status_code == 302
+        row = service.models.get(name="m")
+        assert (row.input_price, row.output_price) == (0.5, 0.0)
+        detail = acts("services.route")[-1].detail
+        assert (detail["input_price"], "output_price" in detail) == ("0.5", False)
+        assert {r.name: r.input_price for r in published().services[0].models}["m"] == 0.5
+        assert not {"input_price", "output_price"} & set(admin.get(f"{NEW}u/").context["form"].fields)
+
+    @pytest.mark.parametrize(("language", "said"), [("zh-hans", "价格属于模型"), ("en", "A price is a model’s")])
+    def test_a_price_needs_its_model(self, admin: Client, language: str, said: str):
+        admin.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        page = admin.post(NEW, {"name": "u", "url": URL, "dialect": "openai", "output_price": "8"})
+        assert said in page.context["form"].errors["model"][0]
+        assert 'value="8"' in page.content.decode()
+        assert not Upstream.objects.filter(name="u").exists()
+
     def test_a_price_is_typed_shown_recorded_and_published(self, admin: Client):
         row = ModelRoute.objects.get()
         page, path = "/console/services/demo/", f"/console/services/demo/models/{row.pk}/"

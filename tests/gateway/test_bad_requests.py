@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,3 +273,24 @@ def test_an_embedding_of_many_tokens_is_not_too_much(inside: Inside):
     assert MOST_VALUES > 3_000 * 99
     body = json.dumps({"model": table.MODELS[WAYS[door.name]], "input": tokens}).encode()
     assert json.loads(body_of(inside.send(request(door.paths[0], body))))["error"]["code"] == "media_not_allowed"
+
+
+def objection(answer: bytes) -> str:
+    """Where an error says that one may object; "" where it doesn't."""
+    told = json.loads(body_of(answer))
+    inner = told["error"] if isinstance(told["error"], dict) else told
+    return str(inner.get("guiju", {}).get("objection", ""))
+
+
+def test_who_is_turned_away_by_a_suspension_is_told_where_to_object(tmp_path: Path):
+    """At every door, by the number that the answer bears, and as long as its record is there to be found."""
+    with Inside(tmp_path, app={"paused": True}) as inside:
+        for path in (*(door.paths[0] for door in DIALECTS.values()), "/v1/moderations"):
+            answer = inside.send(request(path, b"{}"))
+            named = answer.partition(b"x-guiju-exchange: ")[2].partition(b"\r\n")[0].decode()
+            assert status_of(answer) == 403
+            assert objection(answer) == f"http://localhost:8787/objections/{named}/"
+            assert inside.entries[-1].exchange == named
+        assert objection(inside.send(request("/v1/nothing", b"{}"))) == ""
+        inside.do(lambda: inside.gateway._rejections.update({"k": REJECTIONS}))
+        assert objection(inside.send(request("/v1/moderations", b"{}"))) == ""

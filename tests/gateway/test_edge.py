@@ -108,7 +108,9 @@ def test_an_interruption_ends_the_wait_for_the_first_byte(tmp_path: Path, stream
         client.join()
         assert time.monotonic() - began < 3
         assert status_of(answers[0]) == 401
-        assert json.loads(body_of(answers[0]))["error"]["code"] == "key_revoked"
+        error = json.loads(body_of(answers[0]))["error"]
+        assert error["code"] == "key_revoked"
+        assert error["guiju"]["objection"].endswith(f"/objections/{exchange.id}/")
         assert running.entries[-1].outcome == "revoked"
 
 

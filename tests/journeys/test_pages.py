@@ -194,6 +194,19 @@ class TestChat:
         finally:
             command(guiju, "service", "resume", "demo")
 
+    def test_who_is_turned_away_by_a_suspension_may_object(self, guiju: Whole, page: Page):
+        command(guiju, "service", "suspend", "demo", "--reason", "演练")
+        try:
+            self.say(page, "你好")
+            expect(page.locator(".turn .notice, .turn .banner").first).to_contain_text("已暂停")
+            page.get_by_role("link", name="这次提问的结果").click()
+            expect(page.locator("main")).to_contain_text("即被拒绝")
+            page.fill("textarea", "不应暂停")
+            page.click("main button")
+            expect(page.locator("main")).to_contain_text("已随该记录保存")
+        finally:
+            command(guiju, "service", "resume", "demo")
+
     def copy(self, page: Page) -> None:
         page.get_by_role("button", name=re.compile("^(复制|Copy)$")).last.click()
         expect(page.locator("#status")).to_contain_text(re.compile("已复制|Copied"))

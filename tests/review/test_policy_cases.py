@@ -6,7 +6,8 @@ import pytest
 
 from guiju import plugins
 from guiju.errors import InputFileError
-from guiju.review.policy_cases import CasesFail, failures, hold
+from guiju.review.lexicon_blob import Term, encode_terms
+from guiju.review.policy_cases import CasesFail, broken, failures, hold
 from guiju.review.policy_file import parse_policy
 
 POLICY = """
@@ -79,3 +80,21 @@ def test_all_that_do_not_hold_are_pointed_at_in_both_languages():
         sentence = told.value.sentence(language)
         for words in (said, "p.yaml:7:5: ", "p.yaml:9:5: ", "{text: 您好"):
             assert words in sentence
+
+
+def test_only_what_held_before_is_broken_by_a_change():
+    taxonomy = plugins.taxonomy()
+    yaml = """
+name: p
+rules: [{id: all, class: A, action: refuse}]
+cases:
+  - {text: 玄铁重弩, expect: allow}
+  - {text: 玄铁重弩, expect: block}
+  - {text: 玄铁重弩, expect: refuse}
+"""
+    policy = parse_policy(yaml, taxonomy)
+    blob = encode_terms([Term(text="玄铁重弩", cls="A.1.h.weapons")])
+    without, within = (plugins.reviewer(policy, blobs, taxonomy.placeholder) for blobs in ({}, {"own": blob}))
+    assert [f.case.expect for f in broken(without, within)] == ["allow"]
+    assert [f.case.expect for f in broken(within, without)] == ["refuse"]
+    assert broken(within, within) == []

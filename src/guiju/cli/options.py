@@ -37,6 +37,24 @@ def service(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--service", help=Said("which service (default: the first)", "哪个服务（默认：第一个）"))
 
 
+PRICES = {"input_price": Said("input", "输入"), "output_price": Said("output", "输出")}
+"""Of a model at an upstream: fields of its route (control/services/models.py)."""
+
+
+def prices(parser: argparse.ArgumentParser) -> None:
+    """`--input-price N`, `--output-price N`."""
+    for field, what in PRICES.items():
+        parser.add_argument(
+            f"--{field.replace('_', '-')}",
+            metavar="N",
+            type=number,
+            help=Said(
+                "price of a million tokens of {what}, in usage.currency", "每百万{what}词元的价格（币种见 usage.currency）",
+                what=what,
+            ),
+        )  # fmt: skip
+
+
 def number(word: str) -> float:
     """A number of an option. Raises: ArgumentTypeError."""
     try:

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     for remark in remarks:
         _point(InputFileError.at_line(args.file, yaml, remark.line, remark.problem, remark.hint))
     failed = [] if args.verb == "check" else policy_cases.failures(reviewer)
-    for case, _, problem in failed:
-        _point(InputFileError.at_line(args.file, yaml, case.line, problem))
+    for found in policy_cases.pointed(failed, file=args.file, yaml=yaml):
+        _point(found)
     result = {
         "policy": policy.name,
         "rules": len(policy.rules),

@@ -8,7 +8,6 @@ from typing import Any
 
 from guiju.cli import named, options
 from guiju.cli.django_setup import finish, ready
-from guiju.cli.options import number
 from guiju.cli.words import column, say
 from guiju.errors import BadRequest, Said
 
@@ -62,16 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "顺位，0 到 99；先用最小的，前面的都不能回答时才用后面的（默认：0）",
         ),
     )
-    for option, what in (("--input-price", Said("input", "输入")), ("--output-price", Said("output", "输出"))):
-        add.add_argument(
-            option,
-            metavar="N",
-            type=number,
-            help=Said(
-                "price of a million tokens of {what}, in usage.currency", "每百万{what}词元的价格（币种见 usage.currency）",
-                what=what,
-            ),
-        )  # fmt: skip
+    options.prices(add)
     add.add_argument(
         "--default",
         action="store_true",
@@ -118,7 +108,7 @@ def _add(service: Any, upstream: Any, args: argparse.Namespace) -> tuple[Any, in
         "service": service, "name": args.model, "upstream": upstream, "model": args.upstream_model or args.model
     }  # fmt: skip
     route = ModelRoute.objects.filter(**key).first() or ModelRoute(**key)
-    for field in ("weight", "order", "input_price", "output_price"):
+    for field in ("weight", "order", *options.PRICES):
         if (given := getattr(args, field)) is not None:
             setattr(route, field, given)
     with transaction.atomic():

@@ -20,6 +20,11 @@ class NoUrl(BadRequest):
     text_zh = "缺少地址：请给出 base URL，或用 --preset 指定预设（见 guiju upstream presets）。"
 
 
+class PriceOfNoModel(BadRequest):
+    text_en = "A price is a model's: name it with --model."
+    text_zh = "价格属于模型：请用 --model 指明模型。"
+
+
 TEXTS = {
     "dialect": ("{openai,anthropic}", Said("what it speaks (default: openai)", "接口规范（默认：openai）")),
     "offers": (
@@ -90,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=Said("its model that the service offers from now on, as the default", "该服务今后提供的模型，并设为默认"),
     )
     options.service(add)
+    options.prices(add)
     key = add.add_mutually_exclusive_group()
     key.add_argument(
         "--key-file",
@@ -113,7 +119,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit codes: 0 done, 2 a wrong URL, value, preset or service, 3 a worker hasn't taken the change."""
+    """Exit codes: 0 done, 2 a wrong URL, value, preset or service, or a price without a model, 3 a worker hasn't taken the
+    change."""
     config = ready()
     from guiju.control.services import actions
 
@@ -146,8 +153,13 @@ def _add(args: argparse.Namespace, config: Any) -> int:
     fields |= {field: given for field in (*TEXTS, *NUMBERS) if (given := getattr(args, field)) is not None}
     if args.offers is not None:
         fields["offers"] = args.offers.replace(",", " ")
+    prices = {field: given for field in options.PRICES if (given := getattr(args, field)) is not None}
+    if prices and not args.model:
+        raise PriceOfNoModel
     service = named.service(args.service, otherwise_first=True)
-    version = actions.save_upstream(args.name, url, secret=secret, model=args.model, service=service, by=None, **fields)
+    version = actions.save_upstream(
+        args.name, url, secret=secret, model=args.model, service=service, prices=prices, by=None, **fields
+    )
     text = say("Upstream {name} is kept.", "上游 {name} 已保存。", name=args.name)
     if args.model:
         text += say(

@@ -89,11 +89,11 @@ class App:
         shape = dialect.fault if dialect is not None else _shape(call)
         language = language_of(call.headers.get("accept-language", ""), "", "zh")
         headers = self._named()
-        exchange = headers[0][1]
+        exchange, details = headers[0][1], None
         if isinstance(error, CallerError | PolicyError | ReviewUnavailable):
             door = dialect.name if dialect is not None else "moderations" if call.path == _MODERATIONS else ""
-            self._gateway.rejected(exchange, door, call.headers, error)
-        body = shape(error, exchange=exchange, language=language)
+            details = self._gateway.rejected(exchange, door, call.headers, error)
+        body = shape(error, exchange=exchange, language=language, details={"guiju": details} if details else None)
         if isinstance(error, WrongMethod):
             headers.append(("allow", str(error.data["allowed"])))
         if isinstance(error, BodyEncoded):

@@ -277,22 +277,25 @@ class Exchange:
         """An error before any byte of an answer: in the dialect's shape, and recorded."""
         if self.interruption is not None:
             error = self.interruption
+        details = None
         if isinstance(error, UpstreamError) and self.targets:
             self.gateway.counts.upstream_errors[f"{error.code}|{self.target.upstream}"] += 1
         if self.state in (OPENED, SERVING):
             outcome = "upstream_error" if isinstance(error, UpstreamError) else _OUTCOMES.get(type(error), "our_error")
             try:
                 await self.close(outcome, code=error.code)
+                if self.interruption is not None:
+                    _, details = self.speaker.interrupted(self.interruption)
             except GuijuError as worse:  # not even that can be recorded
                 error = worse
         elif self.state != CLOSED:
             subject = self.grant.subject if self.admitted is not None else ""
-            self.gateway.rejected(self.id, self.dialect.name, self.call.headers, error, subject)
+            details = self.gateway.rejected(self.id, self.dialect.name, self.call.headers, error, subject)
             if self.trace is not None:
                 self.trace.rejected(error)
             self.state = CLOSED
         if not self.call.begun:
-            self.answer_fault(error, None)
+            self.answer_fault(error, details)
         else:
             self.call.abort()
 

@@ -23,9 +23,11 @@ from guiju.journal.keyring import Keyring
 from guiju.journal.writer import Journal
 from guiju.ledger import entries
 from guiju.ledger.seal import pseudonym
+from guiju.review.explain import objection_url
 from guiju.review.judge import combine
 from guiju.review.taxonomy import Taxonomy
 from guiju.types import Verdict
+from guiju.wire.dialect import Json
 
 if TYPE_CHECKING:
     from guiju.gateway.exchange import Exchange
@@ -117,21 +119,27 @@ class Gateway:
 
     def rejected(
         self, exchange: str, door: str, headers: Mapping[str, str], error: GuijuError, subject: str = ""
-    ) -> None:
+    ) -> Json | None:
         """A request that was turned away: counted, and an entry of its own where its key is known, whatever was wrong with
         it. Those of nobody, and what a key has too many of, are told together once a minute: anybody could fill the disk
-        otherwise."""
+        otherwise.
+
+        Returns: the error's `guiju` object, which says where to object: of a suspension, if its entry will be found there.
+        """
         self.counts.rejected[error.code] += 1
         found = admission.known(headers, self._compiled, self.chat_key) if self._compiled is not None else None
         app, key = (found[0].app.name, found[0].key.id) if found else ("", "")
         if not key or self._rejections[key] >= REJECTIONS:
             self._counted[app, key, error.code] += 1
-            return
+            return None
         self._rejections[key] += 1
         entry = entries.Rejected(
             at_ms=clock.epoch_ms(), exchange=exchange, door=door, app=app, key=key, subject=subject, code=error.code
         )
         self.journal.append(entry).add_done_callback(_seen)
+        if not isinstance(error, ServiceSuspended):
+            return None
+        return {"objection": objection_url(self.current().snapshot.provider.base_url, exchange)}
 
     async def record_moderation(
         self,

@@ -27,12 +27,33 @@ class CasesFail(BadRequest):
     text_zh = "{cases} 个用例中有 {n} 个不成立，策略未启用：\n{report}"
 
 
+class CasesBreak(BadRequest):
+    text_en = "Cases that policies keep would hold no longer ({n}), so the lexicon isn't put in force:\n{report}"
+    text_zh = "启用后，策略中的 {n} 个用例将不再成立，因此词库未启用：\n{report}"
+
+
 def hold(reviewer: Reviewer, *, file: str, yaml: str) -> None:
     """Raises: CasesFail, which points at each case of the policy's text that doesn't hold."""
     if failed := failures(reviewer):
-        found = [InputFileError.at_line(file, yaml, case.line, problem) for case, _, problem in failed]
-        report = Said(*("\n".join(each.sentence(language) for each in found) for language in ("en", "zh")))
-        raise CasesFail(n=len(failed), cases=len(reviewer.policy.cases), report=report)
+        told = report(pointed(failed, file=file, yaml=yaml))
+        raise CasesFail(n=len(failed), cases=len(reviewer.policy.cases), report=told)
+
+
+def pointed(failed: list[Failure], *, file: str, yaml: str) -> list[InputFileError]:
+    """Each with its place in the policy's text."""
+    return [InputFileError.at_line(file, yaml, case.line, problem) for case, _, problem in failed]
+
+
+def report(found: list[InputFileError]) -> Said:
+    """All of them, in both languages."""
+    return Said(*("\n".join(each.sentence(language) for each in found) for language in ("en", "zh")))
+
+
+def broken(before: Reviewer, after: Reviewer) -> list[Failure]:
+    """The cases of a policy that hold before something else changes, and don't after it."""
+    failed = failures(after)
+    known = [failure.case for failure in failures(before)] if failed else []
+    return [failure for failure in failed if failure.case not in known]
 
 
 def failures(reviewer: Reviewer) -> list[Failure]:

@@ -16,7 +16,7 @@ from guiju.control import audit, names
 from guiju.control.people.roles import require
 from guiju.control.policies.models import Lexicon, LexiconVersion, Policy, PolicyVersion
 from guiju.control.publish import publish
-from guiju.errors import BadRequest, Said
+from guiju.errors import BadRequest, InputFileError, Said
 from guiju.review import load, policy_cases
 from guiju.review.lexicon_blob import Term, encode_terms, key_of
 from guiju.review.lexicon_check import COLUMNS, Remark, criticise, read_terms
@@ -89,9 +89,12 @@ def check_lexicon(name: str, csv: str, cls: str = "") -> tuple[list[Term], list[
 
 @transaction.atomic
 def import_lexicon(
-    name: str, csv: str, *, by, cls: str = "", activate: bool = True, reason: str = ""
+    name: str, csv: str, *, by, cls: str = "", activate: bool = True, reason: str = "", anyway: bool = False
 ) -> tuple[LexiconVersion, int]:
-    """A new version of a lexicon, in force at once where `activate`. Raises: PermissionDenied, InputFileError."""
+    """A new version of a lexicon, in force at once where `activate`.
+
+    Raises: PermissionDenied, InputFileError, CasesBreak as `activate_lexicon` does.
+    """
     require(by, "lexicons.edit")
     name = names.checked(name)
     terms, _ = read_terms(csv, file=f"{name}.csv", cls=cls, taxonomy=plugins.taxonomy())
@@ -116,19 +119,48 @@ def import_lexicon(
         reason=reason,
         detail={"terms": str(len(terms))},
     )
-    return row, activate_lexicon(row, by=by) if activate else publish()
+    return row, activate_lexicon(row, by=by, anyway=anyway) if activate else publish()
 
 
 @transaction.atomic
-def activate_lexicon(row: LexiconVersion, *, by) -> int:
-    """Put a version in force; its blob is laid where gateways of this machine find it."""
+def activate_lexicon(row: LexiconVersion, *, by, anyway: bool = False) -> int:
+    """Put a version in force; its blob is laid where gateways of this machine find it.
+
+    Raises: PermissionDenied; CasesBreak unless `anyway`: whoever goes on knows which cases break, and the entry names them.
+    """
     require(by, "lexicons.edit")
+    broken = hold_cases(row.lexicon.name, bytes(row.blob), anyway=anyway)
     row.lexicon.versions.filter(state="active").update(state="retired")
     row.state, row.activated = "active", clock.now()
     row.save()
     place_blob(row.digest, bytes(row.blob))
-    audit.record("lexicons.activate", by=by, target=f"{row.lexicon.name}@{row.version}", after=row.digest[:16])
+    audit.record(
+        "lexicons.activate",
+        by=by,
+        target=f"{row.lexicon.name}@{row.version}",
+        after=row.digest[:16],
+        detail={"broken_cases": " ".join(f"{case.file}:{case.line}" for case in broken)} if broken else {},
+    )
     return publish()
+
+
+def hold_cases(name: str, blob: bytes, *, anyway: bool = False) -> list[InputFileError]:
+    """The cases kept with the policies in force that hold now, and wouldn't with this version of a lexicon.
+
+    Raises: CasesBreak where there are any, unless `anyway`; InputFileError: a policy in force can't be read any more.
+    """
+    taxonomy, now = plugins.taxonomy(), active_blobs()
+    found: list[InputFileError] = []
+    for row in PolicyVersion.objects.filter(state="active").select_related("policy").order_by("policy_id"):
+        file = f"{row.policy.name}.yaml"
+        policy = parse_policy(row.yaml, taxonomy, file=file)
+        if policy.cases:
+            then = now | {names.checked(name): blob}
+            before, after = (plugins.reviewer(policy, blobs, taxonomy.placeholder) for blobs in (now, then))
+            found += policy_cases.pointed(policy_cases.broken(before, after), file=file, yaml=row.yaml)
+    if found and not anyway:
+        raise policy_cases.CasesBreak(n=len(found), report=policy_cases.report(found))
+    return found
 
 
 def place_blob(digest: str, blob: bytes) -> None:

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import re
+from functools import partial
 
 from django.conf import settings
 from django.contrib import messages
@@ -25,8 +26,8 @@ from guiju.control.services.models import Service
 from guiju.errors import BadRequest, GuijuError, InputFileError
 from guiju.review import load
 from guiju.review.explain import for_operator
-from guiju.review.lexicon_blob import Term
-from guiju.review.policy_cases import CasesFail
+from guiju.review.lexicon_blob import Term, encode_terms
+from guiju.review.policy_cases import CasesBreak, CasesFail
 
 _NAME = re.compile(r"(?m)^name: *\S+")
 _SHOWN = 200
@@ -175,9 +176,12 @@ def lexicons(request):
 @needs("policies.view")
 def lexicon(request, name):
     """Terms of a lexicon, and its versions."""
-    row = get_object_or_404(Lexicon, name=name)
+    return _lexicon(request, get_object_or_404(Lexicon, name=name))
+
+
+def _lexicon(request, row, **more):
     active = row.versions.filter(state="active").first()
-    terms = actions.terms_of(name, active.csv) if active else []
+    terms = actions.terms_of(row.name, active.csv) if active else []
     asked = request.GET.get("q", "").strip()
     if asked:
         terms = [t for t in terms if asked.lower() in t.text.lower()]
@@ -188,7 +192,7 @@ def lexicon(request, name):
         "policies/lexicon.html",
         {"lexicon": row, "active": active, "page": page, "asked": asked, "versions": versions,
          "may_edit": "lexicons.edit" in permissions(request.user),
-         "history": queries.history(("lexicons.",), under=f"{name}@")},
+         "history": queries.history(("lexicons.",), under=f"{row.name}@"), **more},
     )  # fmt: skip
 
 
@@ -200,21 +204,34 @@ def import_lexicon(request):
     if form.is_valid():
         name, csv, cls = (form.cleaned_data[k] for k in ("name", "csv", "cls"))
         try:
-            if request.POST.get("verb") == "import":
-                row, _version = actions.import_lexicon(name, csv, by=request.user, cls=cls)
-                messages.success(
-                    request,
-                    _("%(name)s@%(version)s is in force with %(terms)s terms.")
-                    % {"name": name, "version": row.version, "terms": row.terms},
-                )
-                return redirect("lexicons:item", name=name)
             terms, remarks = actions.check_lexicon(name, csv, cls)
+            if request.POST.get("verb") == "import":
+                put = partial(actions.import_lexicon, name, csv, by=request.user, cls=cls)
+                if done := _knowingly(request, context, put):
+                    given = {"name": name, "version": done[0].version, "terms": done[0].terms}
+                    messages.success(request, _("%(name)s@%(version)s is in force with %(terms)s terms.") % given)
+                    return redirect("lexicons:item", name=name)
+            else:
+                _knowingly(request, context, partial(actions.hold_cases, name, encode_terms(terms)))
             context |= {"terms": terms, "remarks": remarks[:_SHOWN], "more": max(0, len(remarks) - _SHOWN)}
             # What was uploaded is carried along: the second press needs no second upload.
             context["form"] = ImportForm(initial={"name": name, "cls": cls, "csv": csv}, language=_language(request))
         except InputFileError as problem:
             context["problem"] = problem.sentence(_language(request))
     return render(request, "policies/import.html", context)
+
+
+def _knowingly(request, context, put):
+    """What `put` comes to, where no case that a policy keeps breaks by it, or whoever asks has seen which and goes on.
+
+    Returns: None where the page is to show them: `cases`, and `seen`, which names just these.
+    """
+    try:
+        return put()
+    except CasesBreak as problem:
+        context["cases"] = problem.sentence(_language(request))
+        context["seen"] = hashlib.sha256(problem.sentence("en").encode()).hexdigest()
+        return put(anyway=True) if request.POST.get("anyway") == context["seen"] else None
 
 
 def _draft(request, name, csv, context, what):
@@ -227,14 +244,17 @@ def _draft(request, name, csv, context, what):
     if not texts:
         context["problem"] = _("Give at least one sample text to try it on.")
         return None
+    blob = actions.blob_of(csv, name)
     if request.POST.get("verb") == "save" and request.POST.get("tried_as") == mark:
-        actions.import_lexicon(name, csv, by=request.user, reason=what)
-        messages.success(request, _("In force: every gateway worker has it within a second."))
-        return redirect("lexicons:item", name=name)
-    if request.POST.get("verb") == "save":
-        context["problem"] = _("This was changed after it was tried: here is what it would decide now.")
+        if _knowingly(request, context, partial(actions.import_lexicon, name, csv, by=request.user, reason=what)):
+            messages.success(request, _("In force: every gateway worker has it within a second."))
+            return redirect("lexicons:item", name=name)
+    else:
+        _knowingly(request, context, partial(actions.hold_cases, name, blob))
+        if request.POST.get("verb") == "save":
+            context["problem"] = _("This was changed after it was tried: here is what it would decide now.")
     policy = _policy_of(context["exchange"])
-    context["tried"] = _tried(request, policy.yaml, (name, actions.blob_of(csv, name)))
+    context["tried"] = _tried(request, policy.yaml, (name, blob))
     context["tried_as"] = mark
     return None
 
@@ -329,6 +349,8 @@ def term(request):
 def activate_lexicon(request, name, version):
     """Put an older version in force again."""
     row = get_object_or_404(LexiconVersion, lexicon__name=name, version=version)
-    actions.activate_lexicon(row, by=request.user)
+    context = {"wanted": row}
+    if not _knowingly(request, context, partial(actions.activate_lexicon, row, by=request.user)):
+        return _lexicon(request, row.lexicon, **context)
     messages.success(request, _("In force: every gateway worker has it within a second."))
     return redirect("lexicons:item", name=name)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from guiju.errors import ServiceSuspended
+
 
 class Ending(NamedTuple):
     """How an exchange ended that wasn't refused."""
@@ -20,6 +22,7 @@ class Ending(NamedTuple):
 
 
 _SERVED = Ending(_("Nothing was refused here."))
+_RESUMED = _("Once it is resumed, ask again. If you think that it should not have been suspended, say so below.")
 _OURS = Ending(
     _(
         "The service itself failed, so the answer is missing or broke off. Nothing that wasn’t reviewed was served instead."
@@ -34,7 +37,7 @@ ENDINGS = {
         _(
             "The service, or the program that asked it, was suspended while this was being answered; the answer ended there."
         ),
-        _("Once it is resumed, ask again. If you think that it should not have been suspended, say so below."),
+        _RESUMED,
         decided=True,
     ),
     "revoked": Ending(
@@ -58,3 +61,13 @@ ENDINGS = {
     ),
 }
 """By outcome (ledger/entries.py: Closed), and of what was turned away (Rejected). The refusals aren't here."""
+BARRED = {
+    ServiceSuspended.code: Ending(
+        _(
+            "The service, or the program that asked it, was suspended: the request was turned away before a model was asked."
+        ),
+        _RESUMED,
+        decided=True,
+    ),
+}
+"""By the error's code, what was turned away because somebody had decided so."""

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from guiju import plugins
 from guiju.config import EMBEDDED_MODEL
 from guiju.control.portal.actions import TooMuch, keep_feedback
-from guiju.control.portal.endings import ENDINGS
+from guiju.control.portal.endings import BARRED, ENDINGS
 from guiju.control.records import queries
 from guiju.control.services.models import App, Provider
 
@@ -113,21 +113,22 @@ def objection(request, exchange):
     """What became of an exchange, as far as anybody may know, and a way to say that a decision about it was wrong."""
     row = queries.exchange(exchange, patience=PATIENCE)
     words = request.POST.get("words", "").strip()[:MOST_WORDS]
+    language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
+    taxonomy = plugins.taxonomy()
+    acted = row is not None and row.action != "allow" and not row.observe  # an observed finding did nothing
+    ending = (BARRED.get(row.code) or ENDINGS.get(row.outcome)) if row is not None else None
+    if acted and (row.action != "mask" or row.outcome in ("served", "masked")):
+        ending = None  # the verdict is what became of it
+    classes = row.classes.split() if acted else []
+    refused = acted and row.action != "mask"
+    objectionable = acted or (ending is not None and ending.decided)
     sent = problem = False
-    if request.method == "POST" and row is not None:
+    if request.method == "POST" and objectionable:
         try:
             keep_feedback(row, thumb="down", reason="refused_wrongly", words=words)
             sent = True
         except TooMuch:
             problem = True
-    language = "zh" if request.LANGUAGE_CODE.startswith("zh") else "en"
-    taxonomy = plugins.taxonomy()
-    acted = row is not None and row.action != "allow" and not row.observe  # an observed finding did nothing
-    ending = ENDINGS.get(row.outcome) if row is not None else None
-    if acted and (row.action != "mask" or row.outcome in ("served", "masked")):
-        ending = None  # the verdict is what became of it
-    classes = row.classes.split() if acted else []
-    refused = acted and row.action != "mask"
     return render(
         request,
         "portal/objection.html",
@@ -138,7 +139,7 @@ def objection(request, exchange):
             "acted": acted,
             "ending": ending,
             "classes": [{"name": taxonomy.name(c, language), "basis": taxonomy.basis(c, language)} for c in classes],
-            "objectionable": acted or (ending is not None and ending.decided),
+            "objectionable": objectionable,
             "sent": sent,
             "words": words,
             "problem": problem,

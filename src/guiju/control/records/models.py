@@ -76,6 +76,8 @@ class Exchange(models.Model):
     total_ms = models.IntegerField(default=0)
     input_tokens = models.IntegerField(default=0)
     output_tokens = models.IntegerField(default=0)
+    code = ""
+    """Of the error with which a request was turned away (queries.py): no column, as such a request has no row."""
 
     class Meta:
         indexes = [models.Index(fields=["-at_ms", "id"])]

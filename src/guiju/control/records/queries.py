@@ -4,6 +4,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 from django.conf import settings
 from django.db.models import Q
@@ -60,9 +61,11 @@ def search(
 
     Args:
         text: an exchange's id or how it begins; a subject's pseudonym, or the id that its app gives it.
-        people: `queue`, what a person is to look at; `feedback`, what users said something of.
+        people: `queue`, what a person is to look at; `feedback`, what users said something of: requests that were turned
+            away too.
     """
     rows = Exchange.objects.all()
+    aside = Entry.objects.filter(kind="exchange.rejected")
     if text:
         known = [seal.pseudonym(settings.KEYRING.pepper, name, text) for name in apps()]
         begin = "ex_" + text[3:].upper() if text[:3].lower() == "ex_" else text
@@ -76,16 +79,22 @@ def search(
     if people == "queue":
         rows = rows.filter(queue=True)
     elif people == "feedback":
-        rows = rows.filter(pk__in=Entry.objects.filter(kind="exchange.feedback").values("exchange"))
+        said = Entry.objects.filter(kind="exchange.feedback").values("exchange")
+        rows, aside = rows.filter(pk__in=said), aside.filter(exchange__in=said)
     if since_ms:
-        rows = rows.filter(at_ms__gte=since_ms)
+        rows, aside = rows.filter(at_ms__gte=since_ms), aside.filter(at_ms__gte=since_ms)
     if until_ms:
-        rows = rows.filter(at_ms__lt=until_ms)
+        rows, aside = rows.filter(at_ms__lt=until_ms), aside.filter(at_ms__lt=until_ms)
     if before:
         at, _, key = before.partition("-")
         if at.isdigit():
             rows = rows.filter(Q(at_ms__lt=int(at)) | Q(at_ms=int(at), id__lt=key))
+            aside = aside.filter(Q(at_ms__lt=int(at)) | Q(at_ms=int(at), exchange__lt=key))
     page = list(rows.order_by("-at_ms", "-id")[: PAGE + 1])
+    if people == "feedback" and not cls and not action:  # a request that was turned away has neither
+        fits = (r for r in map(_turned_away, aside.order_by("-at_ms", "-exchange").iterator()) if app in ("", r.app))
+        fits = (r for r in fits if not text or r.id.startswith(begin) or r.subject in {text, *known})
+        page = sorted([*page, *islice(fits, PAGE + 1)], key=lambda r: (r.at_ms, r.id), reverse=True)[: PAGE + 1]
     if not page and _ID.fullmatch(begin := text.upper().replace("EX_", "ex_")) and (turned_away := _rejected(begin)):
         page = [turned_away]
     following = f"{page[PAGE - 1].at_ms}-{page[PAGE - 1].id}" if len(page) > PAGE else ""
@@ -112,11 +121,16 @@ def exchange(id: str, *, patience: float = 0.0) -> Exchange | None:
 
 def _rejected(id: str) -> Exchange | None:
     found = Entry.objects.filter(exchange=id, kind="exchange.rejected").first()
-    entry = entries.decode(bytes(found.body)) if found is not None else None
-    if not isinstance(entry, entries.Rejected):
-        return None
+    return _turned_away(found) if found is not None else None
+
+
+def _turned_away(found: Entry) -> Exchange:
+    entry = entries.decode(bytes(found.body))
+    assert isinstance(entry, entries.Rejected)
     told = {"door": entry.door, "app": entry.app, "subject": entry.subject}
-    return Exchange(id=id, at_ms=entry.at_ms, action=Action.ALLOW.value, outcome="rejected", **told)
+    row = Exchange(id=entry.exchange, at_ms=entry.at_ms, action=Action.ALLOW.value, outcome="rejected", **told)
+    row.code = entry.code
+    return row
 
 
 def lexicons_of(exchange: str) -> tuple[str, ...]:

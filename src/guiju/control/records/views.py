@@ -112,6 +112,7 @@ def _item(request, exchange, raw=None):
             "row": row, "found": found, "opened": opened, "closed": closed, "rejected": rejected, "judged": judged,
             "contents": contents,
             "acts": [e for _, e in found if isinstance(e, entries.Act)],
+            "sealed": any(getattr(e, "commitment", "") for _, e in found),
             "label": msgspec.json.format(closed.label.encode()).decode() if closed and closed.label else "",
             "may_read": "contents.read" in permissions(request.user),
         },

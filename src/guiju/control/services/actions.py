@@ -5,7 +5,9 @@ What the fields of upstreams and routes may hold: limits.py.
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import transaction
@@ -30,6 +32,9 @@ QUOTA_FIELDS = (
     "cost_per_month",
 )  # fmt: skip
 """What a quota may limit."""
+
+PRICE_FIELDS = ("input_price", "output_price")
+"""Of a million tokens of a model at an upstream."""
 
 
 @transaction.atomic
@@ -128,6 +133,7 @@ def save_upstream(
     secret: str | None = None,
     model: str = "",
     service: Service | None = None,
+    prices: Mapping[str, float] = MappingProxyType({}),
     by,
     **fields: str | float,
 ) -> int:
@@ -137,6 +143,7 @@ def save_upstream(
     Args:
         model: its model that `service` answers with from now on, as its default. Where other upstreams answer a model of
             that name already, this one joins them.
+        prices: that model's, by PRICE_FIELDS; what isn't given stays as it is.
         fields: others of UPSTREAM_FIELDS; what isn't given stays as it is.
 
     Raises: PermissionDenied, BadRequest: BadUrl, BadSecret, KeyForAnother, BadField.
@@ -168,14 +175,17 @@ def save_upstream(
     verb = "upstreams.create" if new else "upstreams.change"
     audit.record(verb, by=by, target=name, before=before, after=upstream.url, detail=changed)
     if model and service is not None:
-        _answer_with(service, model, upstream, by)
+        _answer_with(service, model, upstream, prices, by)
     return publish()
 
 
-def _answer_with(service: Service, model: str, upstream: Upstream, by) -> None:
-    known = ModelRoute.objects.filter(service=service, name=model, upstream=upstream, model=model).exists()
-    if not known:
-        _keep_route(ModelRoute(service=service, name=model, upstream=upstream, model=model), by=by)
+def _answer_with(service: Service, model: str, upstream: Upstream, prices: Mapping[str, float], by) -> None:
+    there = {"service": service, "name": model, "upstream": upstream, "model": model}
+    route = ModelRoute.objects.filter(**there).first() or ModelRoute(**there)
+    if route.pk is None or any(getattr(route, field) != price for field, price in prices.items()):
+        for field, price in prices.items():
+            setattr(route, field, price)
+        _keep_route(route, by=by)
     if service.default_model != model:
         service.default_model = model
         service.save(update_fields=["default_model"])
@@ -208,12 +218,12 @@ def save_route(route: ModelRoute, *, by) -> int:
 
 def _keep_route(route: ModelRoute, *, by) -> None:
     """Its row and its entry."""
-    for field in ("weight", "order", "input_price", "output_price"):
+    for field in ("weight", "order", *PRICE_FIELDS):
         limits.check(field, getattr(route, field))
     route.save()
     after = f"{route.name} -> {route.upstream.name}"
     share = {"model": route.model, "weight": str(route.weight), "order": str(route.order)}
-    share |= {field: f"{price:g}" for field in ("input_price", "output_price") if (price := getattr(route, field))}
+    share |= {field: f"{price:g}" for field in PRICE_FIELDS if (price := getattr(route, field))}
     audit.record("services.route", by=by, target=route.service.name, after=after, detail=share)
 
 

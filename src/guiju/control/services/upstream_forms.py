@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from guiju.control import names
 from guiju.control.services import residency
-from guiju.control.services.actions import UPSTREAM_FIELDS
-from guiju.control.services.forms import number, plain
+from guiju.control.services.actions import PRICE_FIELDS, UPSTREAM_FIELDS
+from guiju.control.services.forms import ShareForm, number, plain
 from guiju.control.services.models import Service, Upstream
 from guiju.errors import told
 from guiju.snapshot import WAYS
@@ -44,6 +44,7 @@ class UpstreamForm(forms.Form):
     no_secret = forms.BooleanField(label=_("Take its API key away"), required=False)
     model = forms.CharField(label=_("Model"), required=False, max_length=200)
     service = forms.ModelChoiceField(label=_("Offered by service"), queryset=Service.objects.all(), required=False)
+    input_price, output_price = (ShareForm.base_fields[field] for field in PRICE_FIELDS)
     vendor = forms.CharField(
         label=_("Vendor"), max_length=100, required=False, help_text=_("Who runs it: a company, or yourselves.")
     )
@@ -95,7 +96,8 @@ class UpstreamForm(forms.Form):
             self.fields["secret"].help_text = _(
                 "Empty keeps what there is, for the same server; another one needs its own."
             )
-            del self.fields["model"], self.fields["service"]
+            for field in ("model", "service", *PRICE_FIELDS):  # the service's page has them
+                del self.fields[field]
         if upstream is None or not upstream.secret:
             del self.fields["no_secret"]
 
@@ -104,7 +106,13 @@ class UpstreamForm(forms.Form):
         if bool(data.get("model")) != bool(data.get("service")):
             problem = _("A model and the service that offers it go together.")
             self.add_error("service" if data.get("model") else "model", problem)
+        elif self.prices() and not data.get("model"):
+            self.add_error("model", _("A price is a model’s: name the model."))
         return data
+
+    def prices(self):
+        """What `save_upstream` takes as the model's prices."""
+        return {field: price for field in PRICE_FIELDS if (price := self.cleaned_data.get(field)) is not None}
 
     def given(self):
         """What `save_upstream` takes beside the name, the address and the key."""

@@ -79,7 +79,7 @@ def _saved(request, form):
     try:
         actions.save_upstream(
             data["name"], data["url"], secret=secret, model=data.get("model", ""), service=data.get("service"),
-            by=request.user, **form.given(),
+            prices=form.prices(), by=request.user, **form.given(),
         )  # fmt: skip
     except limits.KeyForAnother:
         problem = _(

@@ -105,7 +105,7 @@ function tools(turn) {
     add(words.up, () => judge(turn, { thumb: "up", reason: "good" }), { "aria-pressed": given === "up" });
     add(words.down, () => reasons(turn), { "aria-pressed": given === "down" });
   }
-  if ((turn.refused || turn.notice) && turn.exchange) {
+  if ((turn.refused || turn.notice || turn.objection) && turn.exchange) {
     const why = turn.refused ? words.why : words.became;
     bar.append(make("a", { class: "button quiet", href: `/objections/${turn.exchange}/` }, why));
   }
@@ -241,6 +241,7 @@ async function answer(conversation) {
       turn.problem = problem.message;
       turn.exchange ||= problem.exchange || "";
       turn.refused = problem.code === "content_blocked";
+      turn.objection = problem.objection;
     }
     say(turn.stopped ? words.stopped : `${words.failed} ${problem.message}`);
   }

@@ -24,6 +24,7 @@ async function request(url, options) {
   const reason = told.error?.message || told.problem || (reply.status === 403 ? words.stale : words.unreachable);
   throw Object.assign(new Failed(reason, reply.status, told.error?.code), {
     exchange: reply.headers.get("x-guiju-exchange") || "",
+    objection: Boolean(told.error?.guiju?.objection),
   });
 }
 function post(url, body = {}) {

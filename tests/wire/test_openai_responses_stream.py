@@ -457,6 +457,16 @@ def test_what_waits_of_an_unknown_text_leaves_without_an_identifier_that_did_not
     assert upstream_text.SECRETS["api_key"] not in json.dumps(found)
 
 
+@pytest.mark.parametrize("name", [None, 7, ["x"], {"x": 1}])
+def test_what_waits_leaves_where_the_items_name_is_no_string(name):
+    made, item = events.message(0, "or 138")
+    made = [e | {"item_id": name} if "item_id" in e else e for e in made]
+    found, _ = served(*events.begun(), *made, done((made, item)))
+    said = [e for e in found if e["type"] == "response.output_text.delta"]
+    assert "".join(e["delta"] for e in said) == "or 138"
+    assert said[-1]["item_id"] == "item_0"
+
+
 @pytest.mark.parametrize("seed", range(100))
 def test_events_that_are_missing_doubled_or_out_of_order_make_a_response_all_the_same(seed: int):
     rng = random.Random(seed)

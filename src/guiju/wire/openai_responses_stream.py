@@ -419,7 +419,9 @@ class ResponsesStream:
         """Kind and place of a text that grows, its item by the name under which it has left."""
         kind, place = self._grown[channel]
         name = place["item_id"]
-        known = name if name in WORDS else self._passed.get(("", name)) if isinstance(name, str) else None
+        known = None
+        if isinstance(name, str):
+            known = name if name in WORDS else self._passed.get(("", name))
         return kind, place | {"item_id": known or f"item_{place['output_index']}"}
 
     def stop(self, *, finish: str, replacement: str, details: Json) -> bytes:

@@ -89,6 +89,7 @@ _OPENAI_CHAT = {
     "tool description": _chat(tools=[_function(description=AT)]),
     "tool schema": _chat(tools=[_function(parameters=_SCHEMA)]),
     "unknown field": _chat(x_note=AT),
+    "unknown field inside": _chat(_user() | {"x_note": AT}),
 }
 _MESSAGES: Json = {
     "system": _chat(system=AT, max_tokens=9),
@@ -102,6 +103,9 @@ _MESSAGES: Json = {
     "tool description": _chat(tools=[{"name": "f", "description": AT, "input_schema": {"type": "object"}}], max_tokens=9),
     "tool schema": _chat(tools=[{"name": "f", "input_schema": _SCHEMA}], max_tokens=9),
     "unknown field": _chat(x_note=AT, max_tokens=9),
+    "unknown field inside": _chat(_user() | {"x_note": AT}, max_tokens=9),
+    "cache control": _chat(_user([{"type": "text", "text": "好", "cache_control": {"type": "ephemeral", "ttl": AT}}]),
+                           max_tokens=9),
 }  # fmt: skip
 
 REQUESTS: dict[str, dict[str, Json]] = {
@@ -125,11 +129,15 @@ REQUESTS: dict[str, dict[str, Json]] = {
         "tool description": _chat(tools=[_function(description=AT)]),
         "tool schema": _chat(tools=[_function(parameters=_SCHEMA)]),
         "unknown field": _chat(x_note=AT),
+        "unknown option": _chat(options={"x_note": AT}),
+        "unknown field inside": _chat(_user() | {"x_note": AT}),
+        "runner option": _chat(options={"num_ctx": AT}),
     },
     "ollama_generate": {
         "system": {"prompt": "好", "system": AT},
         "user": {"prompt": AT},
         "unknown field": {"prompt": "好", "x_note": AT},
+        "unknown option": {"prompt": "好", "options": {"x_note": AT}},
     },
     "openai_responses": {
         "system": {"input": "好", "instructions": AT},
@@ -142,6 +150,7 @@ REQUESTS: dict[str, dict[str, Json]] = {
         "tool description": {"input": "好", "tools": [
             {"type": "function", "name": "f", "description": AT, "parameters": {"type": "object"}}]},
         "unknown field": {"input": "好", "x_note": AT},
+        "unknown field inside": {"input": [_user() | {"x_note": AT}]},
     },
 }  # fmt: skip
 """Door -> place -> a request with `AT` there."""
@@ -186,6 +195,31 @@ def _chat_answer(message: Callable[[str], Json], choice: int = 0) -> Callable[[s
         made = [{"index": choice, "delta": d, "finish_reason": None} for d in deltas]
         made += [{"index": i, "delta": {}, "finish_reason": "stop"} for i in range(choice + 1)]
         return _sse(*({**head, "object": "chat.completion.chunk", "choices": [c]} for c in made), done=True)
+
+    return said
+
+
+def _message(body: Json) -> Json:
+    """The message of the first choice, or its delta."""
+    choice = body["choices"][0]
+    return choice.get("message") or choice["delta"]
+
+
+def _outside(put: Callable[[Json, Json], None]) -> Callable[[str, bool], bytes]:
+    """An answer with a note that isn't what it says; in a stream it comes whole, in the first chunk."""
+
+    def said(text: str, stream: bool) -> bytes:
+        body: Json = {"id": "c1", "created": 1, "model": "m", "object": "chat.completion"}
+        message = {"role": "assistant", "content": "好"}
+        if not stream:
+            body["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]
+            put(body, {"x_note": text})
+            return _whole(body)
+        body |= {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": message, "finish_reason": None}]}
+        put(body, {"x_note": text})
+        ended = body | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        ended.pop("x_note", None)
+        return _sse(body, ended, done=True)
 
     return said
 
@@ -255,6 +289,10 @@ ANSWERS: dict[str, dict[str, Callable[[str, bool], bytes]]] = {
         "arguments": lambda text, stream: _chat_answer(_call)(json.dumps({"text": text}), stream),
         "tool name": _chat_answer(lambda text: _call("{}", text)),
         "unknown field": _chat_answer(lambda text: {"x_note": text}),
+        "unknown field of the choice": _outside(lambda body, note: body["choices"][0].update(note)),
+        "unknown field of the answer": _outside(lambda body, note: body.update(note)),
+        "unknown field inside": _outside(lambda body, note: _message(body).update(
+            tool_calls=[_call("{}")["tool_calls"][0] | note])),
         "other choice": _chat_answer(lambda text: {"content": text}, choice=1),
     },
     "/completions": {"content": _completion},
@@ -278,21 +316,25 @@ BENIGN: dict[str, str] = {path: next(iter(places)) for path, places in ANSWERS.i
 """Where an answer says something harmless."""
 
 _PLACES = {
-    "openai_completions": ("reasoning", "arguments", "tool name", "unknown field"),
-    "anthropic_messages": ("unknown field", "other choice"),
-    "ollama_chat": ("unknown field", "other choice"),
-    "ollama_generate": ("arguments", "tool name", "unknown field", "other choice"),
-    "openai_responses": ("unknown field", "other choice"),
+    "openai_completions": ("reasoning", "arguments", "tool name", "unknown field inside"),
+    "anthropic_messages": ("unknown field inside", "other choice"),
+    "ollama_chat": ("unknown field inside", "other choice"),
+    "ollama_generate": ("arguments", "tool name", "unknown field inside", "other choice"),
+    "openai_responses": ("unknown field inside", "other choice"),
 }
-"""Places of a chat completion that other doors have none for."""
+"""Places of a chat completion that other doors have none for. What is unknown inside of a call has no place: an answer may
+have a call's place elsewhere, or none."""
 NOT_SERVED: dict[tuple[str, str, str], str] = {
-    (door, "openai", place): "a translation says what both dialects have a place for, and nothing else"
+    (door, "openai", place): "a known word has no place in this door's answers, or what it stands in is made anew there"
     for door, places in _PLACES.items()
     for place in places
 }
 """(door, way, place of an answer) -> why no text from there reaches the client, whatever the policy says."""
 NOT_SENT: dict[tuple[str, str, str], str] = {
-    (door, "openai", "unknown field"): "a translation says what both dialects have a word for, and nothing else"
-    for door in ("anthropic_messages", "ollama_chat", "ollama_generate", "openai_responses")
+    (door, "openai", "unknown field inside"): "messages are made anew: one may become several, or part of another"
+    for door in ("anthropic_messages", "ollama_chat", "openai_responses")
+} | {
+    ("ollama_chat", "openai", "runner option"): "it says how Ollama's own runner holds a model",
+    ("anthropic_messages", "openai", "cache control"): "chat/completions has no blocks that a cache ends at",
 }
 """(door, way, place of a request) -> why no text from there reaches the upstream. It is reviewed all the same."""

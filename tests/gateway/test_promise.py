@@ -65,8 +65,7 @@ def translated(rng: random.Random, kinds: list[str]) -> said.Said:
     text = said.openai(rng, kinds, interleaved=False)
     inside = sorted({kind for kinds in text.secrets.values() for kind in kinds} - {"term"})
     blocks = {f"{block}.{place}": inside for block in range(4) for place in ("text", "thinking", "partial_json")}
-    heard = [name for name in text.joined if not name.endswith(("x_thoughts",))]
-    term = any("term" in text.secrets[name] for name in heard)
+    term = any("term" in text.secrets[name] for name in text.joined)
     return text._replace(joined={}, secrets=blocks | ({"": ["term"]} if term else {}))
 
 
@@ -101,7 +100,12 @@ def translated_to_items(rng: random.Random, kinds: list[str]) -> said.Said:
         before = kind
         key = f"{item}.{places[channel].replace('0', str(part), 1)}"
         joined[key], inside[key] = text.joined[name], text.secrets[name]
-    return text._replace(joined=joined, secrets=inside)
+    return text._replace(joined=joined, secrets=inside | thoughts(text))
+
+
+def thoughts(text: said.Said) -> dict[str, list[str]]:
+    """What is hidden in the field that nobody knows, which travels."""
+    return {name: found for name, found in text.secrets.items() if name.endswith("x_thoughts")}
 
 
 def without(text: str, kinds: list[str]) -> str:
@@ -159,7 +163,7 @@ def completed(rng: random.Random, kinds: list[str]) -> said.Said:
         choice = name.split(".")[0] + ".text"
         joined[choice] = joined.get(choice, "") + text.joined[name]
         inside[choice] = inside.get(choice, []) + text.secrets[name]
-    return text._replace(joined=joined, secrets=inside)
+    return text._replace(joined=joined, secrets=inside | thoughts(text))
 
 
 DOORS = {

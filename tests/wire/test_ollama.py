@@ -43,12 +43,12 @@ def test_a_stream_is_asked_for_where_nobody_says_anything_else():
 def test_options_travel_under_openais_names_and_those_of_the_runner_stay_here():
     options = {
         "num_predict": 7, "temperature": 0.5, "top_p": 0.9, "seed": 13812345678, "stop": ["end"], "presence_penalty": 1,
-        "frequency_penalty": 2, "top_k": 40, "num_ctx": 4096, "mirostat": 1, "repeat_penalty": 1.1,
+        "frequency_penalty": 2, "top_k": 40, "num_ctx": 4096, "num_gpu": 1, "repeat_penalty": 1.1,
     }  # fmt: skip
     ask = generate(options=options, keep_alive="5m")
     assert {k: v for k, v in sent(ask).items() if k not in ("messages", "model", "stream", "stream_options")} == {
         "max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "seed": 13812345678, "stop": ["end"], "presence_penalty": 1,
-        "frequency_penalty": 2,
+        "frequency_penalty": 2, "top_k": 40, "repeat_penalty": 1.1,
     }  # fmt: skip
     assert [s.text for s in ask.segments] == ["hi", "end"]
 
@@ -81,7 +81,7 @@ def test_how_much_to_think_travels_where_it_is_a_word_of_openais():
 # --- texts and images -----------------------------------------------------------------------------
 
 
-def test_every_string_is_reviewed_with_its_role_and_only_what_is_known_travels():
+def test_every_string_is_reviewed_with_its_role():
     ask = generate("go", system="be kind", note={"deep": ["unheard of"]}, messages=[user("no")])
     assert [(s.path, s.text, s.role) for s in ask.segments if s.form == "text"] == [
         (("prompt",), "go", "user"),
@@ -90,7 +90,7 @@ def test_every_string_is_reviewed_with_its_role_and_only_what_is_known_travels()
         (("messages", 0, "content"), "no", ""),
     ]
     assert sent(ask)["messages"] == [{"role": "system", "content": "be kind"}, user("go")]
-    assert "unheard of" not in json.dumps(sent(ask))
+    assert sent(ask)["note"] == {"deep": ["unheard of"]}
 
 
 def test_what_is_masked_travels_masked():

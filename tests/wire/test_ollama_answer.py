@@ -109,7 +109,7 @@ def test_what_has_no_place_is_withheld_by_name():
     stream = machine(OLLAMA_GENERATE)
     raw = carry(
         stream,
-        chunk({"content": "a", "x_thoughts": "b"}, x_note=["c"], provider="p")
+        chunk({"content": "a", "annotations": ["b"]}, prompt_logprobs=["c"], provider="p")
         + chunk({"content": "of another"}, index=1)
         + chunk(call(0, "find", "{}"))
         + chunk({}, "stop")
@@ -117,7 +117,9 @@ def test_what_has_no_place_is_withheld_by_name():
         + DONE,
     )
     assert "".join(line["response"] for line in upstream_text.events(raw)) == "a"
-    assert stream.withheld == ["x_note", "choices.*.delta.x_thoughts", "choices.*.delta", "tool_calls"]
+    assert stream.withheld == [
+        "prompt_logprobs", "choices.*.delta.annotations", "choices.*.delta", "tool_calls",
+    ]  # fmt: skip
     stream = machine(OLLAMA_CHAT)
     carry(stream, chunk(call(0, "find", "{}")) + chunk(call(0, "other", "")) + chunk(call(1, None, "{}")) + DONE)
     assert stream.withheld == ["tool_calls"]
@@ -215,10 +217,14 @@ def test_a_whole_answers_calls_are_reviewed_as_json_and_leave_as_objects():
 
 
 def test_of_a_whole_answer_too_what_has_no_place_is_withheld_by_name():
-    more = {"x": "y", "choices": [{"message": {"content": "a", "note": "b"}}, {"message": {"content": "c"}}]}
+    said = {"content": "a", "annotations": ["b"]}
+    more = {"prompt_logprobs": "y", "choices": [{"message": said}, {"message": {"content": "c", "note": "d"}}]}
     answer, body = whole({}, more=more)
     assert body["message"] == {"role": "assistant", "content": "a"}
-    assert {"choices.*.message.note", "choices.*.message.content", "x"} <= set(answer.withheld)
+    assert set(answer.withheld) == {
+        "prompt_logprobs", "choices.*.message.annotations.*", "choices.*.message.content", "choices.*.message.note",
+        "choices.*.message.note#key",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("choices", [[], None, 1, [1], [{"message": "a"}]])

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import upstream_text
 from carried import DONE, LABEL, carry, data
 from guiju.errors import BadRequest
 from guiju.wire.openai_completions import DIALECT
@@ -165,15 +166,34 @@ def test_what_stands_where_no_completion_has_it_is_withheld(place):
     assert reader.withheld == ["choices.*.text", f"choices.*.{place}"]
 
 
-def test_of_a_chat_nothing_but_the_text_is_a_completion():
+def test_of_a_chat_its_text_is_a_completion_and_what_nobody_knows_travels():
     message = {"role": "assistant", "content": "a", "reasoning_content": "b", "tool_calls": [{"id": "c"}], "x": "d"}
     answer = answered(
         {"index": 0, "message": message, "finish_reason": "tool_calls", "y": "e"}, upstream="openai", z="f"
     )
-    assert [s.text for s in answer.segments if s.role] == ["a"]
-    shown = json.loads(answer.write({}, LABEL))
-    assert shown["choices"] == [{"text": "a", "index": 0, "finish_reason": "stop", "logprobs": None}]
-    assert set(shown) == {"id", "created", "model", "choices", "guiju", "object"}
+    assert [s.text for s in answer.segments if s.role] == ["z", "f", "y", "e", "x", "d", "a"]
+    shown = json.loads(answer.write({("choices", 0, "message", "x"): "[..]"}, LABEL))
+    assert shown["choices"] == [
+        {"text": "a", "index": 0, "finish_reason": "stop", "logprobs": None, "x": "[..]", "y": "e"}
+    ]
+    assert set(shown) == {"id", "created", "model", "choices", "guiju", "object", "z"}
+
+
+def test_no_field_that_nobody_knows_takes_the_place_of_the_text():
+    message = {"content": "a", "text": "b", "index": 7, "finish_reason": "c", "message": "d"}
+    shown = json.loads(answered({"message": message, "text": "e"}, upstream="openai").write({}, LABEL))
+    assert shown["choices"] == [{"text": "a", "finish_reason": None, "logprobs": None}]
+
+
+def test_in_a_stream_of_chat_they_travel_as_they_come():
+    stream = DIALECT.read_stream(asked(stream=True), dialect="openai", label=LABEL, allow_opaque=False)
+    raw = b"".join(
+        event.write({t.channel: t.text for t in event.texts})
+        for piece in ("b", "c")
+        for event in stream.feed(data({"choices": [{"index": 0, "delta": {"content": "a", "x": piece}}]}))
+    )
+    shown = [event["choices"][0] for event in upstream_text.events(raw + stream.more("0.x", "d"))]
+    assert [(choice["text"], choice["x"]) for choice in shown] == [("a", "b"), ("a", "c"), ("", "d")]
 
 
 def test_chunks_that_differ_in_their_content_alone_are_completions_too():

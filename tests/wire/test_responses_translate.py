@@ -193,9 +193,9 @@ def test_log_probabilities_come_with_their_text():
 
 
 def test_what_has_no_place_in_a_response_is_not_served():
-    odd = {"content": "a", "x_thoughts": "words", "audio": {"transcript": "words"}}
+    odd = {"content": "a", "annotations": ["words"], "audio": {"transcript": "words"}}
     second = {"index": 1, "delta": {"content": "words"}, "finish_reason": None}
-    found = told(chunk(odd), data({"choices": [second], "x": "words"}), chunk({}, "stop"), DONE)
+    found = told(chunk(odd), data({"choices": [second], "prompt_logprobs": "words"}), chunk({}, "stop"), DONE)
     assert "words" not in json.dumps(found)
 
 

@@ -1,21 +1,21 @@
 """What an OpenAI upstream answers, as Ollama says it: whole answers, and streams of one JSON object a line.
 
-Pure. Only what is made here leaves: content, thinking, tool calls, counts of tokens. Of all else the place is told as
-withheld. A stream's text comes as it goes; tool calls come whole and together once the model has ended, for their
-arguments are an object here, and half of one is none. Ollama tells how long things took; this room reads no clock, so
-durations are those that the upstream tells (llama.cpp's `timings`), else 0.
+Pure. Only what is made here leaves: content, thinking, tool calls, counts of tokens, and by the rule of unknown.py fields
+that nobody has a word for. Of all else the place is told as withheld. A stream's text comes as it goes; tool calls come
+whole and together once the model has ended, for their arguments are an object here, and half of one is none. Ollama tells
+how long things took; this room reads no clock, so durations are those that the upstream tells (llama.cpp's `timings`), else 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from guiju.errors import GuijuError, Said, UpstreamRefused
 from guiju.types import Form, Path, Segment
-from guiju.wire import faults, sse
+from guiju.wire import faults, sse, unknown
 from guiju.wire.dialect import Ask, Json, Text, Usage, count
 from guiju.wire.openai_chat import ANSWER, answer_leaves, usage_of
 from guiju.wire.openai_stream import CHUNK
@@ -23,10 +23,13 @@ from guiju.wire.strings import (
     EPOCH,
     LARGE,
     UNREADABLE,
+    Leaf,
     decode,
     decode_answer,
     encode,
+    form_of,
     is_identifier,
+    leaves,
     object_in,
     objects_in,
     put,
@@ -141,8 +144,8 @@ class OllamaAnswer:
         if not isinstance(message, dict):
             said = Said("its answer has no choices", "其回答没有 choices")
             raise UpstreamRefused(upstream="", upstream_status=200, problem=said)
-        leaves = answer_leaves(body, ANSWER)
-        self.withheld = [s.pattern for s in leaves if s.path[:3] != ("choices", 0, "message") or s.path[3] not in _READ]
+        more = unknown.answered({}, _untimed(body), choice, message)
+        self.withheld = [s.pattern for s in answer_leaves(body, ANSWER) if not _leaves(s.path)]
         head = Head(ask, shape)
         head.learn(body)
         self._calls: list[Call] = []
@@ -154,7 +157,9 @@ class OllamaAnswer:
         self.usage = head.usage
         self.finish = _FINISH.get(text_in(choice.get("finish_reason")), "stop")
         text, thinking = _first(message, _SAID), _first(message, _THOUGHT)
-        self._body = head.written(text, thinking, done=self.finish)
+        made = head.written(text, thinking, done=self.finish)
+        more = {name: value for name, value in more.items() if name not in made}
+        self._body = more | made
         place = (*shape.home, shape.text)
         form: Form = "json" if ask.json_mode else "text"
         self.content_paths: list[Path] = [place] if text else []
@@ -164,12 +169,13 @@ class OllamaAnswer:
                 (_called(number, "name"), call.name, "name"),
                 (_called(number, "arguments"), call.arguments, "json"),
             ]
+        texts += [(leaf.path, leaf.text, form_of(leaf.kind)) for leaf in leaves(more, unknown.TEXT)]
         self.segments = [Segment(path=p, text=t, role="assistant", form=how) for p, t, how in texts if t]
 
     def write(self, replaced: Mapping[Path, str], label: Json) -> bytes:
         """See `Answer.write`."""
         for path, text in replaced.items():
-            if "tool_calls" not in path:
+            if not self._calls or path[:2] != ("message", "tool_calls"):
                 put(self._body, path, text)
         if self._calls:
             self._body["message"]["tool_calls"] = [
@@ -183,6 +189,17 @@ class OllamaAnswer:
         return encode({**self._body, "guiju": label})
 
 
+def _leaves(path: Path) -> bool:
+    """Whether a string of a whole answer is read here, or is of a field that nobody knows."""
+    read = path[:3] == ("choices", 0, "message") and path[3] in _READ
+    return read or (unknown.travels(path) and path[0] != "timings")
+
+
+def _untimed(body: Json) -> Json:
+    """Without what durations are taken from."""
+    return {name: value for name, value in body.items() if name != "timings"}
+
+
 def _called(number: int, what: str) -> Path:
     """Where a whole answer has the name or the arguments of a call."""
     return ("message", "tool_calls", number, "function", what)
@@ -191,7 +208,7 @@ def _called(number: int, what: str) -> Path:
 class Piece:
     """See `Event`: what one chunk says, or the end of it all."""
 
-    __slots__ = ("_calls", "_stream", "ends", "final", "texts")
+    __slots__ = ("_calls", "_more", "_places", "_stream", "ends", "final", "texts")
 
     def __init__(self, stream: OllamaStream, text: str = "", thinking: str = "", *, final: bool = False) -> None:
         self._stream, self.final = stream, final
@@ -200,6 +217,21 @@ class Piece:
             self.texts.append(Text(CONTENT, text, stream.form, says=True))
         self.ends: tuple[str, ...] = ("",) if final else ()
         self._calls: dict[int, Call] = {}
+        self._more: Json = {}
+        self._places: list[tuple[str, Leaf]] = []
+
+    def tell(self, more: Json) -> None:
+        """Fields that nobody knows: they are whole."""
+        self._more = more
+        for leaf in leaves(more, unknown.TEXT):
+            channel = "x." + ".".join(map(str, leaf.path))
+            if leaf.pattern.endswith("#key"):  # stays where it is
+                channel += "#key"
+            elif any(channel == other for other, _ in self._places):  # two places of one name: it leaves once
+                put(more, leaf.path, "")
+            else:
+                self._places.append((channel, leaf))
+            self.texts.append(Text(channel, leaf.text, form_of(leaf.kind), "alone"))
 
     def end(self, calls: dict[int, Call]) -> None:
         """The model has said all: nothing more comes of its text, and its calls are whole."""
@@ -210,8 +242,12 @@ class Piece:
 
     def write(self, released: dict[str, str]) -> bytes:
         """See `Event.write`."""
+        for channel, leaf in self._places:
+            out = released.get(channel, "")
+            if leaf.kind != "number" or out != leaf.text:
+                put(self._more, leaf.path, out)
         if self.final:
-            return self._stream.end()
+            return self._stream.end(self._more)
         calls = [
             call.written(index, name, released.get(f"0.tool_calls.{index}.arguments", ""))
             for index, call in self._calls.items()
@@ -233,6 +269,7 @@ class OllamaStream:
         self._begun = False
         """The first line has been written."""
         self._calls: dict[int, Call] = {}
+        self._unknown = unknown.Unknown()
         self.finish = ""
         self.withheld: list[str] = []
         self.done = False
@@ -260,7 +297,10 @@ class OllamaStream:
             if not self.finish:  # all was said, only the reason wasn't
                 yield self._end(Piece(self), "stop")
             self.done = True
-            yield Piece(self, final=True)
+            last = Piece(self, final=True)
+            last.tell(self._unknown.answered({}))
+            self.withheld += self._unknown.withheld
+            yield last
             return
         try:
             body = decode_answer(event.data)
@@ -272,19 +312,21 @@ class OllamaStream:
             self.failed = faults.kind_of(body)
         else:
             self._head.learn(body)
-            self._unread(body, "")
+            self._unknown.learn(_untimed(body))
+            self._unread(body, "", unknown.ANSWER)
             for choice in objects_in(body.get("choices")):
                 yield from self._choice(choice)
 
     def _choice(self, choice: Json) -> Iterator[Piece]:
         if choice.get("index", 0) != 0 or self.finish:
-            self._unread(choice, "choices.*.")
+            self._unread(choice, "choices.*.", choice)
             if choice.get("delta"):
                 self._withhold("choices.*.delta")
             return
         delta = object_in(choice.get("delta"))
-        self._unread(choice, "choices.*.")
-        self._unread(delta, "choices.*.delta.")
+        self._unknown.hear(choice, delta)
+        self._unread(choice, "choices.*.", unknown.CHOICE)
+        self._unread(delta, "choices.*.delta.", unknown.MESSAGE)
         for position, call in enumerate(objects_in(delta.get("tool_calls"))):
             index = call["index"] if type(call.get("index")) is int else position
             if not self._shape.calls or not self._calls.setdefault(index, Call()).add(call):
@@ -303,10 +345,10 @@ class OllamaStream:
         piece.end(dict(enumerate(call for call in called if call.name)))
         return piece
 
-    def _unread(self, given: Json, place: str) -> None:
-        """Fields that say something and have no place here."""
+    def _unread(self, given: Json, place: str, words: Collection[str]) -> None:
+        """Of these words those that say something and have no place here."""
         for name, value in given.items():
-            if value and type(value) in (str, list, dict) and place + name not in _KNOWN:
+            if value and type(value) in (str, list, dict) and name in words and place + name not in _KNOWN:
                 self._withhold(place + name)
 
     def _withhold(self, place: str) -> None:
@@ -323,15 +365,16 @@ class OllamaStream:
         *,
         done: str = "",
         label: bool = False,
+        more: Json | None = None,
     ) -> bytes:
         """One object; the label goes into the first, into the last, and beside words of our own."""
-        more = {"guiju": self._label} if label or done or not self._begun else {}
+        ours = {"guiju": self._label} if label or done or not self._begun else {}
         self._begun = True
-        return encode(self._head.written(text, thinking, calls, done=done, **more)) + b"\n"
+        return encode({**(more or {}), **self._head.written(text, thinking, calls, done=done, **ours)}) + b"\n"
 
-    def end(self) -> bytes:
-        """The last object."""
-        return self.line(done=self.finish)
+    def end(self, more: Json | None = None) -> bytes:
+        """The last object, and fields that nobody knows."""
+        return self.line(done=self.finish, more=more)
 
     def more(self, channel: str, text: str) -> bytes:
         """See `AnswerStream.more`."""

@@ -1,8 +1,9 @@
 """Ollama asked, OpenAI answers: the requests. ollama.py says which doors there are, ollama_answer.py reads the answers.
 
-Pure. Sources: Ollama's API reference (docs/api.md) and OpenAI's. What has no counterpart is left out (`keep_alive`, `top_k`,
-the options of Ollama's own runner): it is reviewed, and travels no further. What would change the answer if it were left
-out (`raw`, `template`, `suffix`, `context`) is refused.
+Pure. Sources: Ollama's API reference (docs/api.md) and OpenAI's. Words that have no counterpart are left out (`keep_alive`,
+the options of Ollama's own runner): they are reviewed, and travel no further. What would change the answer if it were left
+out (`raw`, `template`, `suffix`, `context`) is refused. Fields and options that neither has a word for travel by the rule
+of unknown.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from guiju.errors import BadRequest, Said
+from guiju.wire import unknown
 from guiju.wire.dialect import Json
 from guiju.wire.openai_chat import MOST_TOKENS
 from guiju.wire.strings import encode
@@ -24,6 +26,15 @@ _OPTIONS = {
     "frequency_penalty": "frequency_penalty",
 }
 """Ollama's option -> OpenAI's field."""
+_WORDS = frozenset(
+    "model messages prompt system images tools stream format options think keep_alive raw template suffix context".split()
+)
+"""Of the requests."""
+_RUNNER = frozenset(
+    "num_ctx num_batch num_gpu num_thread num_keep main_gpu low_vram numa use_mmap use_mlock vocab_only f16_kv "
+    "logits_all".split()
+)
+"""Options that say how Ollama's own runner holds a model."""
 _REFUSED = {
     "raw": Said("prompts without the model's template can't be asked here", "此处不能绕过模型模板直接提示"),
     "template": Said("the model's template can't be replaced here", "此处不能替换模型的模板"),
@@ -51,7 +62,8 @@ def request(body: Json, *, chat: bool, stream: bool) -> Json:
         out["reasoning_effort"] = think
     if chat and (tools := _objects(body.get("tools"), "tools")):
         out["tools"] = tools
-    return out
+    out = unknown.asked(out, body.get("options") or {}, _RUNNER | _OPTIONS.keys())
+    return unknown.asked(out, body, _WORDS)
 
 
 def streams(body: Json) -> bool:

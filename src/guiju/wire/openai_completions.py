@@ -12,7 +12,7 @@ from typing import Any
 
 from guiju.errors import BadRequest, GuijuError, Said
 from guiju.types import Path, Segment
-from guiju.wire import faults, sse
+from guiju.wire import faults, sse, unknown
 from guiju.wire.dialect import Ask, Json
 from guiju.wire.openai_chat import (
     LOGPROBS,
@@ -161,14 +161,15 @@ _HEAD = ("id", "created", "model", "system_fingerprint", "service_tier", "usage"
 def _heard(body: Json, place: str, native: bool, withheld: list[str]) -> Json:
     """An upstream's answer or event as chat; its text stands in `place`: `message` or `delta`."""
     given = body.get("choices")
-    if not native:  # nothing but what has a place in a completion
-        body = {name: body[name] for name in _HEAD if name in body}
+    if not native:  # what has a place in a completion, and what nobody knows: see unknown.py
+        body = {n: v for n, v in body.items() if n in _HEAD or n not in unknown.ANSWER}
     if isinstance(given, list):
         body["choices"] = [_choice(c, place, native, withheld) if isinstance(c, dict) else c for c in given]
     return body
 
 
 def _choice(choice: Json, place: str, native: bool, withheld: list[str]) -> Json:
+    more: Json = {}
     if native:
         text, kept = choice.pop("text", None), choice
         if LOGPROBS in kept:
@@ -182,9 +183,11 @@ def _choice(choice: Json, place: str, native: bool, withheld: list[str]) -> Json
         message = message if isinstance(message, dict) else {}
         text = plain_text(message.get("content"), "") or message.get("refusal")
         kept = {name: choice[name] for name in ("index", LOGPROBS) if name in choice}
+        kept |= unknown.fields(choice, unknown.CHOICE, ("text",))
+        more = unknown.fields(message, unknown.MESSAGE, unknown.CHOICE, ("text",))
         finish = choice.get("finish_reason")
         kept["finish_reason"] = "stop" if finish in ("tool_calls", "function_call") else finish
-    kept[place] = {"content": text} if isinstance(text, str) else {}
+    kept[place] = more | {"content": text} if isinstance(text, str) else more
     return kept
 
 
@@ -192,7 +195,8 @@ def _shown(body: Json, place: str, offsets: dict[int, int]) -> Json:
     """The opposite. `offsets`: where each choice's text has come to, in characters."""
     choices = []
     for choice in body["choices"]:
-        shown = {"text": choice.get(place, {}).get("content") or "", **choice}
+        said = choice.get(place, {})
+        shown = {"text": said.get("content") or "", **unknown.fields(said, unknown.MESSAGE), **choice}
         shown.pop(place, None)
         found = choice.get(LOGPROBS)
         shown[LOGPROBS] = _told(found["content"], choice.get("index", 0), offsets) if found else None

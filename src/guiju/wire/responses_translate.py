@@ -1,8 +1,8 @@
 """OpenAI's responses asked, chat/completions answers: requests one way, whole answers and streams the other.
 
-Pure. Sources: both API references. What has no counterpart is left out where nothing is lost by it that the caller could
-miss (`truncation`, `store`, encrypted reasoning), else refused by name: tools that the upstream would have to run, and
-whatever an upstream would have to have kept. Nothing that isn't translated is served.
+Pure. Sources: both API references. Words that have no counterpart are left out where nothing is lost by it that the caller
+could miss (`truncation`, `store`, encrypted reasoning), else refused by name: tools that the upstream would have to run,
+and whatever an upstream would have to have kept. Fields that neither has a word for travel by the rule of unknown.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from guiju.errors import BadRequest, Said, UpstreamRefused
-from guiju.wire import responses_shape
+from guiju.wire import responses_shape, unknown
 from guiju.wire.dialect import Json, Usage, count
 from guiju.wire.openai_chunks import ChunkTranslator
 from guiju.wire.responses_shape import GROWTHS
@@ -19,6 +19,15 @@ from guiju.wire.strings import object_in, objects_in, text_in
 _SAME = ("temperature", "top_p", "parallel_tool_calls", "service_tier")
 _KEPT = ("previous_response_id", "conversation", "prompt")
 """Fields that name what the upstream would have to have kept."""
+_WORDS = frozenset((
+    *_SAME, *_KEPT,
+    *(
+        "model input instructions max_output_tokens max_tool_calls stream stream_options tools tool_choice reasoning text "
+        "include top_logprobs truncation store background metadata user safety_identifier prompt_cache_key "
+        "prompt_cache_retention context_management".split()
+    ),
+))  # fmt: skip
+"""Of the requests."""
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """Type of a part -> where its text stands."""
 
@@ -54,7 +63,7 @@ def request(body: Json) -> Json:
     include = body.get("include")
     if isinstance(include, list) and "message.output_text.logprobs" in include:
         out |= {"logprobs": True, "top_logprobs": body.get("top_logprobs") or 0}
-    return out | _format(object_in(body.get("text")))
+    return unknown.asked(out | _format(object_in(body.get("text"))), body, _WORDS)
 
 
 def _format(text: Json) -> Json:
@@ -202,11 +211,9 @@ def answer(body: Json, asked: Json, model: str) -> Json:
     made = responses_shape.response(
         asked, name=f"resp_{name}", created=body.get("created"), model=model, output=output, **ended
     )
-    return (
-        made | {"usage": responses_shape.counted(_usage(body["usage"]))}
-        if isinstance(body.get("usage"), dict)
-        else made
-    )
+    if isinstance(usage := body.get("usage"), dict):
+        made["usage"] = unknown.counted(responses_shape.counted(_usage(usage)), usage)
+    return unknown.answered(made, body, choices[0], message)
 
 
 def _call(number: int, call: Json, status: str) -> Json:
@@ -240,14 +247,18 @@ class StreamTranslator(ChunkTranslator):
         self._names: dict[int, Json] = {}
         """Tool calls whose name isn't complete."""
         self._usage: Usage | None = None
+        self._unknown = unknown.Unknown()
 
     def _chunk(self, body: Json, out: list[Json]) -> None:
         self._begin(body, out)
+        self._unknown.learn(body)
         if isinstance(usage := body.get("usage"), dict):
             self._usage = _usage(usage)
         for choice in objects_in(body.get("choices")):
             if choice.get("index", 0) == 0:
-                self._delta(object_in(choice.get("delta")), object_in(choice.get("logprobs")).get("content"), out)
+                delta = object_in(choice.get("delta"))
+                self._unknown.hear(choice, delta)
+                self._delta(delta, object_in(choice.get("logprobs")).get("content"), out)
                 self._finish = text_in(choice.get("finish_reason")) or self._finish
 
     def _begin(self, body: Json, out: list[Json]) -> None:
@@ -349,8 +360,10 @@ class StreamTranslator(ChunkTranslator):
             out.append({"type": "response.function_call_arguments.done", **where, "arguments": ""})
             done = item | {"status": ended["status"]}
             out.append({"type": "response.output_item.done", "output_index": output, "item": done})
-        usage = {"usage": responses_shape.counted(self._usage)} if self._usage else {}
-        out.append({"type": f"response.{ended['status']}", "response": self._response | ended | usage})
+        self.withheld += self._unknown.withheld
+        counted = {"usage": self._unknown.counted(responses_shape.counted(self._usage))} if self._usage else {}
+        response = self._unknown.answered(self._response | ended | counted)
+        out.append({"type": f"response.{ended['status']}", "response": response})
 
 
 def _told(part: str) -> Json:

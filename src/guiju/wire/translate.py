@@ -1,7 +1,7 @@
 """Anthropic asked, OpenAI answers: requests one way, whole answers and streams the other.
 
-Pure. Sources: both API references. What has no counterpart is left out of the request (`top_k`, `cache_control`) or out
-of the answer (log probabilities): nothing that isn't translated is served.
+Pure. Sources: both API references. Words that have no counterpart are left out of the request (`cache_control`, `metadata`)
+or out of the answer (log probabilities); fields that neither has a word for travel by the rule of unknown.py.
 """
 
 from __future__ import annotations
@@ -9,10 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from guiju.errors import BadRequest, Said, UpstreamRefused
+from guiju.wire import unknown
 from guiju.wire.dialect import Json, count
 from guiju.wire.openai_chunks import ChunkTranslator
 from guiju.wire.strings import UNREADABLE, decode, encode, object_in, objects_in, text_in
 
+_WORDS = frozenset(
+    "model messages system max_tokens temperature top_p stream stop_sequences tools tool_choice output_config output_format "
+    "metadata service_tier container mcp_servers context_management cache_control inference_geo speed betas "
+    "anthropic_version anthropic_beta".split()
+)
+"""Of Anthropic's requests. `top_k` and `thinking` aren't among them: vLLM, SGLang, DeepSeek take them as they are."""
 _FINISH = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -51,7 +58,7 @@ def request(body: Json) -> Json:
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         schema = {"name": "answer", "schema": wanted.get("schema"), "strict": True}
         out["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return out
+    return unknown.asked(out, body, _WORDS)
 
 
 def plain_text(content: Any, between: str = "\n") -> str:
@@ -177,8 +184,7 @@ def answer(body: Json, model: str) -> Json:
             "input": _input(function.get("arguments")),
         }
         content.append({"type": "tool_use", **made})
-    usage = object_in(body.get("usage"))
-    return {
+    told = {
         "id": text_in(body.get("id")) or "msg_guiju",
         "type": "message",
         "role": "assistant",
@@ -186,8 +192,9 @@ def answer(body: Json, model: str) -> Json:
         "content": content,
         "stop_reason": _reason(choices[0].get("finish_reason"), any(b["type"] == "tool_use" for b in content)),
         "stop_sequence": None,
-        "usage": _usage(usage),
+        "usage": unknown.counted(_usage(object_in(body.get("usage"))), body.get("usage")),
     }
+    return unknown.answered(told, body, choices[0], message)
 
 
 def _input(arguments: Any) -> Json:
@@ -228,6 +235,7 @@ class StreamTranslator(ChunkTranslator):
         self._kind = ""
         """Of the open block: `text`, `thinking`, `tool:<index>`; "" where none is open."""
         self._usage = {"input_tokens": 0, "output_tokens": 0}
+        self._unknown = unknown.Unknown()
         self._names: dict[int, Json] = {}
         """Tool calls whose name isn't complete."""
         self._called: set[int] = set()
@@ -239,9 +247,12 @@ class StreamTranslator(ChunkTranslator):
             out.append({"type": "message_start", "message": self._message(body)})
         if isinstance(usage := body.get("usage"), dict):
             self._usage = _usage(usage)
+        self._unknown.learn(body)
         for choice in objects_in(body.get("choices")):
             if choice.get("index", 0) == 0:
-                self._delta(object_in(choice.get("delta")), out)
+                delta = object_in(choice.get("delta"))
+                self._unknown.hear(choice, delta)
+                self._delta(delta, out)
                 self._finish = str(choice.get("finish_reason") or self._finish)
 
     def _message(self, body: Json) -> Json:
@@ -316,5 +327,8 @@ class StreamTranslator(ChunkTranslator):
         self._flush_names(out)
         self._leave(out)
         ended = {"stop_reason": _reason(self._finish, bool(self._called)), "stop_sequence": None}
-        out.append({"type": "message_delta", "delta": ended, "usage": self._usage})
+        self.withheld += self._unknown.withheld
+        begun, usage = self._message({}), self._unknown.counted(self._usage)
+        more = {name: value for name, value in self._unknown.answered({}).items() if name not in begun}
+        out.append({"type": "message_delta", "delta": more | ended, "usage": usage})
         out.append({"type": "message_stop"})

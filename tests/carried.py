@@ -36,7 +36,7 @@ def carry(stream: Any, raw: bytes, cuts: Iterable[int] = (), *, hold: int = 0) -
     out, held, closed = b"", {}, set()
     for event in read(stream, raw, cuts):
         released: dict[str, str] = {}
-        for channel, text, _, reading, _ in event.texts:
+        for channel, text, reading in [(t.channel, t.text, t.reading) for t in event.texts]:
             if reading in ("alone", "id"):
                 released[channel] = released.get(channel, "") + text
                 continue
@@ -70,7 +70,7 @@ def texts(stream: Any, raw: bytes, cuts: Iterable[int] = ()) -> dict[str, str]:
     """Every channel's text but identifiers, joined; of each channel its form is part of the name: `0.content:text`."""
     joined: dict[str, str] = {}
     for event in read(stream, raw, cuts):
-        for channel, text, form, reading, _ in event.texts:
+        for channel, text, form, reading in [(t.channel, t.text, t.form, t.reading) for t in event.texts]:
             if reading == "id":
                 continue
             joined[f"{channel}:{form}"] = joined.get(f"{channel}:{form}", "") + text

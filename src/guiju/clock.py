@@ -22,6 +22,5 @@ def epoch_ns() -> int:
     return time.time_ns()
 
 
-def monotonic() -> float:
-    """Seconds of a clock that never goes back; for durations and time limits only."""
-    return time.monotonic()
+monotonic = time.monotonic
+"""() -> seconds of a clock that never goes back; for durations and time limits only."""

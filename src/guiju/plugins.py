@@ -37,7 +37,7 @@ DIALECTS: tuple[str, ...] = (
 
 DETECTORS: tuple[str, ...] = (
     "guiju.review.lexicon:detector",
-    "guiju.review.personal:detector",
+    "guiju.review.personal.scanner:detector",
     "guiju.review.pattern:detector",
 )
 """In order: findings at the same place are listed in this order."""

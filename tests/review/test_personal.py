@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guiju.review.canon import canonical
-from guiju.review.personal import CLASSES, Personal, bank_card, credit_code, resident_id
+from guiju.review.personal import bank_card, credit_code, resident_id
+from guiju.review.personal.scanner import CLASSES, Personal
 
 ID = "11010519491231002X"  # the example of GB 11643
 CARD = "6222021234567890128"

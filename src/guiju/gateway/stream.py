@@ -104,13 +104,14 @@ class Relay:
         for event in events:
             released: dict[str, str] = {}
             identifiers: dict[str, str] = {}
-            for channel, text, form, reading, says in event.texts:
+            for said in event.texts:
+                channel, text, reading = said.channel, said.text, said.reading
                 if reading == "id" and self._clear(text):
                     identifiers[channel] = text
                     continue
                 alone: list[Judged] = []
                 if reading != "on":
-                    whole = self._make_gate(form, channel, text)
+                    whole = self._make_gate(said.form, channel, text)
                     piece = fed(whole, text) + whole.close()
                     alone = whole.judged
                 if reading in ("alone", "id"):
@@ -124,15 +125,15 @@ class Relay:
                         identifiers[channel] = piece
                         continue
                     if self.restoring is not None:
-                        self.restoring.open(channel, form)
+                        self.restoring.open(channel, said.form)
                 else:
                     gate = self.gates.get(channel)
                     if gate is None:
-                        gate = self.gates[channel] = self._make_gate(form, channel, None)
-                        if says:
+                        gate = self.gates[channel] = self._make_gate(said.form, channel, None)
+                        if said.says:
                             self._says[channel] = None
                         if self.restoring is not None:
-                            self.restoring.open(channel, form)
+                            self.restoring.open(channel, said.form)
                     piece = gate.feed(text, alone) if alone else fed(gate, text)
                     if gate.ended:
                         released[channel] = released.get(channel, "") + piece

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from guiju.review.policy import Policy
 from guiju.types import Direction, Finding
 
 
-class Scan(NamedTuple):
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """What a scanner knows after some more characters."""
 
     findings: list[Finding]

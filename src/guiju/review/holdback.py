@@ -143,9 +143,10 @@ class Holdback:
         canonical = self._canon.feed(readable)
         safe = known = self._canon.length
         for scanner, holds in self._scanners:
-            findings, up_to = scanner.feed(canonical)
-            if findings:
-                self._take(findings)
+            scan = scanner.feed(canonical)
+            if scan.findings:
+                self._take(scan.findings)
+            up_to = scan.safe_up_to
             if up_to < known:
                 known = up_to
             if holds and up_to < safe:

@@ -53,7 +53,7 @@ number, a tool's name), or, of a place that the dialect doesn't know, `both`. An
 it doesn't count as text that was served."""
 
 
-class Text(NamedTuple):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """One string of an event, and the channel it grows."""
 
     channel: str

@@ -7,7 +7,8 @@ colon are comments; several `data:` lines are joined by LF; a byte order mark at
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 TYPE = "text/event-stream; charset=utf-8"
 
@@ -17,7 +18,7 @@ _LONG = 16_384
 _LINE = re.compile(rb"\r\n|\n|\r")
 
 
-class Sse(NamedTuple):
+class Sse(msgspec.Struct):
     """One event."""
 
     event: str

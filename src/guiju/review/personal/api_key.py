@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from guiju.review.personal.run import Hit, Number, Run
 
 CLASS = "I.api_key"
-KEY = re.compile(
+KEY: re.Pattern[str] = re.compile(
     r"(?<![a-z0-9])(?:"
     r"sk-(?=[a-z_-]{0,19}[0-9])[a-z0-9_-]{20}"  # OpenAI, Anthropic, DeepSeek, Moonshot, …
     r"|gj-[a-z0-9_-]{43}"  # ours

@@ -10,7 +10,7 @@ from guiju.review.personal.run import Hit, Number, Run
 
 CLASS = "I.credit_code"
 ALPHABET = "0123456789abcdefghjklmnpqrtuwxy"
-CODE = re.compile(r"(?<![a-z0-9])[1-9any][1-9a-gy][1-8][0-9]{5}[0-9a-hj-npqrtuwxy]{10}(?![a-z0-9])")
+CODE: re.Pattern[str] = re.compile(r"(?<![a-z0-9])[1-9any][1-9a-gy][1-8][0-9]{5}[0-9a-hj-npqrtuwxy]{10}(?![a-z0-9])")
 
 
 def valid(code: str) -> bool:

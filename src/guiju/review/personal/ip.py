@@ -10,7 +10,8 @@ from ipaddress import IPv4Address
 
 from guiju.review.personal.run import Hit, Number, Run
 
-PUBLIC, PRIVATE = "I.ip.public", "I.ip.private"
+PUBLIC: str = "I.ip.public"
+PRIVATE: str = "I.ip.private"
 _IP = re.compile(r"(?<![0-9a-z._-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9a-z_-]|\.[0-9])")
 _EXAMPLES = frozenset(
     ("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "114.114.114.114", "223.5.5.5", "223.6.6.6", "9.9.9.9")

@@ -132,17 +132,16 @@ class PersonalScanner:
             self._private.skip(len(piece))
             safe = self._address.skip(piece)
             return Scan([], safe if self._address_holds else self._length)
-        findings, private_safe = self._private.feed(piece)
-        located, address_safe = self._address.feed(piece)
-        findings = findings + located if located else findings
+        private, address_scan = self._private.feed(piece), self._address.feed(piece)
+        findings = private.findings + address_scan.findings
         self._length += len(piece)
         text = self._run + piece
         if self._key or _MAYBE.search(text):
             self._cut(text, findings)
         else:
             self._skip(text)
-        safe = min(private_safe, self._safe())
-        return Scan(findings, min(safe, address_safe) if self._address_holds else safe)
+        safe = min(private.safe_up_to, self._safe())
+        return Scan(findings, min(safe, address_scan.safe_up_to) if self._address_holds else safe)
 
     def _skip(self, text: str) -> None:
         """Nothing of any kind is here; only the run at the end may become something."""

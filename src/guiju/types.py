@@ -31,18 +31,14 @@ class Action(StrEnum):
     BLOCK = "block"
     ESCALATE = "escalate"
 
-    @property
-    def severity(self) -> int:
-        """0 for allow … 4 for escalate; the most severe action of a text's findings is the text's."""
-        return _SEVERITY[self]
-
-    @property
-    def stops(self) -> bool:
-        """Whether nothing more of the text may be served."""
-        return self.severity >= 2
+    severity: int
+    """0 for allow … 4 for escalate; the most severe action of a text's findings is the text's."""
+    stops: bool
+    """Whether nothing more of the text may be served."""
 
 
-_SEVERITY = {action: rank for rank, action in enumerate(Action)}
+for _rank, _action in enumerate(Action):
+    _action.severity, _action.stops = _rank, _rank >= 2
 
 Severity = Literal["low", "middle", "high"]
 

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,7 +34,7 @@ CROWD, GATHER = 5, 0.002
 _pack = msgspec.msgpack.Encoder().encode
 
 
-class _Waiting(NamedTuple):
+class _Waiting(msgspec.Struct, frozen=True):
     """An entry on its way to the disk."""
 
     entry: entries.Entry

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -44,7 +43,7 @@ def unseal(key: bytes, sealed: bytes, purpose: bytes = b"") -> bytes:
         ) from None
 
 
-class Committed(NamedTuple):
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """Contents with what proves them later."""
 
     commitment: str

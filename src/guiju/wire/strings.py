@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -219,7 +219,7 @@ class Places:
         return place
 
 
-class Leaf(NamedTuple):
+class Leaf(msgspec.Struct):
     """One string."""
 
     path: Path

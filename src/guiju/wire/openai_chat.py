@@ -232,7 +232,9 @@ class OpenAiChat:
         """See `Dialect.upstream_path`."""
         return "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`."""
         return encode(body_of(ask, model=model, masked=masked))
 

@@ -155,6 +155,48 @@ def test_an_app_may_let_token_numbers_through_and_they_are_recorded_as_unread(tm
         assert [(m.path, m.kind) for m in opened.media] == [(("prompt",), "tokens")]
 
 
+TOLD = [16, 18, 23, 17]
+"""Tokens that spell what is masked."""
+
+
+def told_again(path: str, stream: bool) -> list[bytes]:
+    """An answer as vLLM writes it where it is asked for `return_token_ids` and `prompt_logprobs`."""
+    likely = [None, {"16": {"logprob": -0.5, "rank": 1, "decoded_token": "1"}}]
+    numbers = {"prompt_token_ids": TOLD, "prompt_logprobs": likely}
+    said = {"text": PHONE} if path == "/v1/completions" else {"delta" if stream else "message": {"content": PHONE}}
+    choice = {"index": 0, **said, "finish_reason": None if stream else "stop", "token_ids": TOLD, **numbers}
+    body = {"id": "c1", "created": 1, "model": "m", "choices": [choice], "token_ids": TOLD, **numbers}
+    if not stream:
+        return [JSON + json.dumps(body).encode()]
+    last = {
+        "index": 0,
+        **({"text": ""} if "text" in said else {"delta": {}}),
+        "finish_reason": "stop",
+        "token_ids": None,
+    }
+    events = (body, {**body, "choices": [last]})
+    return [SSE, *(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events), b"data: [DONE]\n\n"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "openai"), ("/v1/completions", "base")])
+def test_tokens_that_tell_an_answer_again_are_withheld_unless_the_app_lets_them_through(
+    tmp_path: Path, path: str, model: str, stream: bool
+):
+    for allowed in (False, True):
+        with Inside(tmp_path / str(allowed), app={"allow_opaque": allowed}) as inside:
+            inside.says = told_again(path, stream)
+            more = {"prompt": "hi"} if model == "base" else {}
+            answer = inside.ask(path, model=model, stream=stream, **more)
+            closed = inside.closed()
+        assert (closed.outcome, PHONE.encode() in answer) == ("masked", False)
+        assert (json.dumps(TOLD, separators=(",", ":")).encode() in answer) is allowed
+        assert (b"decoded_token" in answer) is allowed
+        names = ("prompt_logprobs", "prompt_token_ids", "token_ids")
+        expected = {f"{place}{name}" for place in ("", "choices.*.") for name in names}
+        assert set(closed.withheld) == (set() if allowed else expected)
+
+
 NUMBERS = [0.25, -1.5, 3.0]
 PACKED = base64.b64encode(struct.pack("<3f", *NUMBERS)).decode()
 

@@ -14,6 +14,7 @@ from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from guiju.wire.openai_completions import DIALECT as COMPLETIONS
 from guiju.wire.openai_responses import DIALECT as RESPONSES
+from guiju.wire.probabilities import NUMBERED
 
 REQUESTS = {
     ANTHROPIC: {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9},
@@ -158,6 +159,9 @@ def test_of_known_words_none_travels_unread(door: Any):
     _, last = streamed(door, chunk({"content": "a", **odd}, prompt_logprobs=["words"]))
     assert "words" not in json.dumps(last)
     assert "token_ids" not in json.dumps(whole(door, {}, probable)[1])
+    told = {name: [1, 2] for name in NUMBERED}
+    made = json.dumps([whole(door, told, told, **told)[1], streamed(door, chunk({"content": "a", **told}, **told))[1]])
+    assert not [name for name in NUMBERED if name in made]
 
 
 @DOORS

@@ -18,6 +18,7 @@ from typing import Any
 
 from guiju.types import Path
 from guiju.wire.dialect import Json
+from guiju.wire.probabilities import NUMBERED
 from guiju.wire.strings import Places, leaves, object_in
 
 SETTLED = frozenset(
@@ -31,12 +32,11 @@ CHAT = SETTLED | frozenset(
 )
 """OpenAI's own words for a chat/completions request (API reference): all that a strict server takes."""
 
-ANSWER = frozenset(
-    "id object created model choices usage system_fingerprint service_tier error guiju obfuscation prompt_logprobs "
-    "prompt_token_ids".split()
+ANSWER = NUMBERED | frozenset(
+    "id object created model choices usage system_fingerprint service_tier error guiju obfuscation".split()
 )
-CHOICE = frozenset("index message delta finish_reason logprobs token_ids guiju".split())
-MESSAGE = frozenset(
+CHOICE = NUMBERED | frozenset("index message delta finish_reason logprobs guiju".split())
+MESSAGE = NUMBERED | frozenset(
     "role content refusal reasoning_content reasoning reasoning_details tool_calls function_call audio annotations "
     "guiju".split()
 )

@@ -322,3 +322,26 @@ class TestCountedTokens:
         inside.says = [JSON + b'{"input_tokens": "14"}']
         with pytest.raises(anthropic.InternalServerError, match="词元数"):
             claude.messages.count_tokens(model="anthropic", messages=[{"role": "user", "content": "hi"}])
+
+
+@pytest.mark.parametrize("stray", [f"call {PHONE}", "cal"])
+@pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "openai"), ("/v1/completions", "base")])
+def test_a_text_that_nobody_knows_in_a_choice_ends_with_it(inside: Inside, path: str, model: str, stray: str):
+    said = {"text": "hi"} if model == "base" else {"delta": {"content": "hi"}}
+    ended = {"text": ""} if model == "base" else {"delta": {}}
+    events = [
+        {"index": 0, **said, "note": stray, "finish_reason": None},
+        {"index": 0, **ended, "finish_reason": "stop"},
+    ]
+    inside.says = [
+        SSE,
+        *(b"data: " + json.dumps({"choices": [c]}).encode() + b"\n\n" for c in events),
+        b"data: [DONE]\n\n",
+    ]
+    answer = inside.ask(path, model=model, stream=True, **({"prompt": "hi"} if model == "base" else {}))
+    lines = answer.partition(b"\r\n\r\n")[2].replace(b"\r\n", b"\n").split(b"\n")
+    found = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {")]
+    choices = [event["choices"][0] for event in found]
+    assert "".join(c.get("note") or "" for c in choices) == stray.replace(PHONE, "[phone number]")
+    assert [c["finish_reason"] for c in choices][-1] == "stop"
+    assert found[-1]["guiju"].get("action") == ("mask" if PHONE in stray else None)

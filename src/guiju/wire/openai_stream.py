@@ -266,7 +266,7 @@ class ChatStream:
         self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
         if finish is not None:
             self._finished[index] = None
-            chunk.ends += (f"{index}.",)
+            chunk.ends += (f"{index}.", f"x.choices.{index}.")
             if index == 0:
                 self.finish = str(finish)
 

@@ -304,7 +304,9 @@ def upstream_presets() -> str:
         (
             code(p.name), f"[{p.title.en}]({p.docs})", code(p.url), ", ".join(map(code, p.offers)),
             residency.PLACES.get(p.residency, errors.Said("say it", "")),
-            ", ".join(filter(None, (p.key_header and code(p.key_header), p.query and code("?" + p.query)))), p.note.en,
+            ", ".join(map(code, filter(None, (
+                p.key_header, p.query and "?" + p.query, p.unknown_fields == "drop" and "unknown_fields=drop",
+            )))), p.note.en,
             p.checked.isoformat(),
         )
         for p in presets.presets().values()
@@ -313,7 +315,7 @@ def upstream_presets() -> str:
         "# Presets of upstreams\n\n`guiju upstream add NAME --preset PRESET`, or a choice on the console's page for a new upstream. A preset fills in what is "
         "known of a vendor; every other option wins over it, and nothing of it is kept but the upstream's own settings. `{…}` is yours to fill. *Checked* is when "
         "the row was compared with the vendor's documentation, or with a stored copy of it; vendors move, so look there before you rely on a row that is old.\n\n"
-        + table(("preset", "vendor", "base URL", "offers", "data goes to", "key and query", "mind", "checked"), rows)
+        + table(("preset", "vendor", "base URL", "offers", "data goes to", "settings", "mind", "checked"), rows)
     )
 
 

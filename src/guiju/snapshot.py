@@ -147,6 +147,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     `Bearer ` before the key (OpenAI) or `x-api-key` (Anthropic)."""
     query: str = ""
     """What every request's path ends with, without its question mark (Azure's `api-version=2024-10-21`)."""
+    unknown_fields: Literal["send", "drop"] = "send"
+    """What becomes of fields that it may not know, where a request is translated for it: some servers (OpenAI, Azure) refuse
+    all of a request for one of them."""
     connect_timeout: float = 10.0
     first_byte_timeout: float = 120.0
     idle_timeout: float = 60.0

@@ -200,12 +200,21 @@ class TestUpstreams:
             "US",
             "--filing",
             "京-1",
+            "--unknown-fields",
+            "drop",
         )
         assert run("upstream", "add", "ds", *options).returncode == 0
         row = next(row for row in told(run("upstream", "list", "--json")) if row["name"] == "ds")
         assert (row["url"], row["idle_timeout"], row["max_connections"]) == (expected["url"], 9.0, 7)
         listed = run("upstream", "list", language="zh_CN.UTF-8").stdout
-        for words in ("openai_embeddings", "最多 7 个连接", "空闲 9 秒", "备案号：京-1", "数据去向：美国（境外）"):
+        for words in (
+            "openai_embeddings",
+            "最多 7 个连接",
+            "空闲 9 秒",
+            "备案号：京-1",
+            "数据去向：美国（境外）",
+            "可能不认识的字段：去掉",
+        ):
             assert words in listed, words
 
     @pytest.mark.parametrize(
@@ -214,6 +223,7 @@ class TestUpstreams:
             ("add", "x"), ("add", "x", "--preset", "nowhere"), ("add", "x", "--preset", "azure-openai"),
             ("add", "x", "http://h/v1", "--offers", "chat"), ("add", "x", "http://h/v1", "--residency", "XX"),
             ("add", "x", "http://h/v1", "--key-header", "host"), ("add", "x", "http://h/v1", "--connect-timeout", "0"),
+            ("add", "x", "http://h/v1", "--unknown-fields", "keep"),
             ("add", "x", "http://h/v1", "--max-connections", "many"), ("remove", "nowhere"),
         ],
     )  # fmt: skip

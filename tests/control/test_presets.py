@@ -46,3 +46,8 @@ def test_one_that_is_not_there_is_told_with_those_that_are():
 def test_what_leaves_mainland_china():
     assert [code for code in ("", "CN", "HK", "TW", "US", "ZZ") if residency.outside(code)] == ["HK", "TW", "US", "ZZ"]
     assert all(place.zh != str(place) for place in residency.PLACES.values())
+
+
+def test_those_that_refuse_what_they_do_not_know_are_not_sent_it():
+    strict = [row.name for row in presets().values() if row.unknown_fields == "drop"]
+    assert strict == ["openai", "azure-openai", "azure-openai-deployment"]

@@ -42,7 +42,8 @@ class TestUpstreams:
     def test_every_field_reaches_the_gateways(self, installed):
         fields = {
             "dialect": "anthropic", "offers": "anthropic openai anthropic", "key_header": "Api-Key", "query": "v=1",
-            "connect_timeout": 1.5, "first_byte_timeout": 300.0, "idle_timeout": 9.0, "max_connections": 7,
+            "unknown_fields": "drop", "connect_timeout": 1.5, "first_byte_timeout": 300.0, "idle_timeout": 9.0,
+            "max_connections": 7,
         }  # fmt: skip
         actions.save_upstream("u", URL, by=None, **fields)
         fields |= {"offers": ("anthropic", "openai"), "key_header": "api-key"}
@@ -78,6 +79,7 @@ class TestUpstreams:
             ("query", "a=1 HTTP/1.1\r\nx: y"), ("query", "a=1#b"), ("query", "a=值"), ("connect_timeout", 0),
             ("idle_timeout", float("nan")), ("first_byte_timeout", float("inf")), ("max_connections", 0),
             ("residency", "XX"), ("residency", "cn"), ("vendor", "x" * 101), ("filing", "x" * 101), ("vendor", "a\nb"),
+            ("unknown_fields", ""),
         ],
     )  # fmt: skip
     def test_what_a_field_cannot_hold_is_refused(self, installed, field: str, value: Any):
@@ -190,7 +192,8 @@ class TestPages:
         page = admin.get(f"{NEW}?preset=azure-openai-deployment")
         form = page.context["form"]
         given = {"name": "azure", "secret": "sk-azure", "connect_timeout": "2.5"} | {
-            name: form[name].value() for name in ("dialect", "offers", "key_header", "query", "vendor", "residency")
+            name: form[name].value()
+            for name in ("dialect", "offers", "key_header", "query", "unknown_fields", "vendor", "residency")
         }
         assert form["url"].value() == "https://{resource}.openai.azure.com/openai/deployments/{deployment}"
         assert "<details open" in page.content.decode()
@@ -200,7 +203,7 @@ class TestPages:
         assert admin.post(f"{NEW}?preset=azure-openai-deployment", given).status_code == 302
         kept = upstream("azure")
         assert (kept.offers, kept.key_header, kept.query) == (("openai",), "api-key", "api-version=2024-10-21")
-        assert (kept.connect_timeout, kept.idle_timeout) == (2.5, 60.0)
+        assert (kept.unknown_fields, kept.connect_timeout, kept.idle_timeout) == ("drop", 2.5, 60.0)
         row = Upstream.objects.get(name="azure")
         assert (row.vendor, row.residency) == ("Microsoft Azure", "")
 
@@ -211,7 +214,7 @@ class TestPages:
         ("field", "value"),
         [
             ("key_header", "host"), ("query", "?a=1"), ("connect_timeout", "0"), ("max_connections", "1.5"),
-            ("residency", "XX"), ("filing", "x" * 101), ("offers", "chat"), ("url", "https://u:p@h/v1"),
+            ("residency", "XX"), ("filing", "x" * 101), ("offers", "chat"), ("unknown_fields", "keep"), ("url", "https://u:p@h/v1"),
         ],
     )  # fmt: skip
     def test_a_wrong_field_is_named_and_nothing_is_lost(self, admin: Client, field: str, value: str):
@@ -245,6 +248,19 @@ class TestPages:
         assert upstream("u").url == URL
         assert admin.post(f"{NEW}u/", given | {"no_secret": "on"}).status_code == 302
         assert (upstream("u").url, upstream("u").secret) == ("http://evil.example/v1", "")
+
+    @pytest.mark.parametrize(("language", "said"), [("zh-hans", "去掉"), ("en", "left out")])
+    def test_what_a_strict_one_is_not_sent_is_shown(self, admin: Client, language: str, said: str):
+        admin.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        actions.save_upstream("u", URL, by=None)
+        assert said not in admin.get("/console/services/").content.decode()
+        assert "<details open" not in admin.get(f"{NEW}u/").content.decode()
+        assert admin.post(f"{NEW}u/", {"url": URL, "dialect": "openai", "unknown_fields": "drop"}).status_code == 302
+        assert upstream("u").unknown_fields == "drop"
+        assert said in admin.get("/console/services/").content.decode()
+        assert "<details open" in admin.get(f"{NEW}u/").content.decode()
+        admin.post(f"{NEW}u/", {"url": URL, "dialect": "openai"})
+        assert upstream("u").unknown_fields == "drop"
 
     def test_what_leaves_mainland_china_is_pointed_out(self, admin: Client):
         actions.save_upstream("inside", URL, by=None, residency="CN")

@@ -14,8 +14,10 @@ import pytest
 
 import services
 from fake_upstream import stream, whole
+from guiju.gateway.allowance import bound
 from guiju.ledger import entries
 from guiju.snapshot import Quota
+from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from inside import JSON, SSE, Inside, request
 
 USED = 8
@@ -210,3 +212,14 @@ def test_an_outage_of_redis_degrades_as_configured_and_ends_by_itself(home: Path
         until(lambda: status(inside.ask(max_tokens=5)) == 429, 30)
         assert before < len(inside.asked) <= 10
         assert len(inside.asked) >= 9
+
+
+@pytest.mark.parametrize(("own", "other", "most"), [(900, 5, 900), (5, 900, 900), (7, "many", 7)])
+def test_of_several_bounds_the_largest_is_charged(own: int, other: Any, most: int):
+    said = {
+        "model": "m",
+        "max_tokens": own,
+        "max_completion_tokens": other,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    assert bound(ANTHROPIC.read(json.dumps(said).encode(), {})) == most

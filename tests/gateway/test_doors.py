@@ -155,6 +155,48 @@ def test_an_app_may_let_token_numbers_through_and_they_are_recorded_as_unread(tm
         assert [(m.path, m.kind) for m in opened.media] == [(("prompt",), "tokens")]
 
 
+TOLD = [16, 18, 23, 17]
+"""Tokens that spell what is masked."""
+
+
+def told_again(path: str, stream: bool) -> list[bytes]:
+    """An answer as vLLM writes it where it is asked for `return_token_ids` and `prompt_logprobs`."""
+    likely = [None, {"16": {"logprob": -0.5, "rank": 1, "decoded_token": "1"}}]
+    numbers = {"prompt_token_ids": TOLD, "prompt_logprobs": likely}
+    said = {"text": PHONE} if path == "/v1/completions" else {"delta" if stream else "message": {"content": PHONE}}
+    choice = {"index": 0, **said, "finish_reason": None if stream else "stop", "token_ids": TOLD, **numbers}
+    body = {"id": "c1", "created": 1, "model": "m", "choices": [choice], "token_ids": TOLD, **numbers}
+    if not stream:
+        return [JSON + json.dumps(body).encode()]
+    last = {
+        "index": 0,
+        **({"text": ""} if "text" in said else {"delta": {}}),
+        "finish_reason": "stop",
+        "token_ids": None,
+    }
+    events = (body, {**body, "choices": [last]})
+    return [SSE, *(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events), b"data: [DONE]\n\n"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "openai"), ("/v1/completions", "base")])
+def test_tokens_that_tell_an_answer_again_are_withheld_unless_the_app_lets_them_through(
+    tmp_path: Path, path: str, model: str, stream: bool
+):
+    for allowed in (False, True):
+        with Inside(tmp_path / str(allowed), app={"allow_opaque": allowed}) as inside:
+            inside.says = told_again(path, stream)
+            more = {"prompt": "hi"} if model == "base" else {}
+            answer = inside.ask(path, model=model, stream=stream, **more)
+            closed = inside.closed()
+        assert (closed.outcome, PHONE.encode() in answer) == ("masked", False)
+        assert (json.dumps(TOLD, separators=(",", ":")).encode() in answer) is allowed
+        assert (b"decoded_token" in answer) is allowed
+        names = ("prompt_logprobs", "prompt_token_ids", "token_ids")
+        expected = {f"{place}{name}" for place in ("", "choices.*.") for name in names}
+        assert set(closed.withheld) == (set() if allowed else expected)
+
+
 NUMBERS = [0.25, -1.5, 3.0]
 PACKED = base64.b64encode(struct.pack("<3f", *NUMBERS)).decode()
 
@@ -280,3 +322,26 @@ class TestCountedTokens:
         inside.says = [JSON + b'{"input_tokens": "14"}']
         with pytest.raises(anthropic.InternalServerError, match="词元数"):
             claude.messages.count_tokens(model="anthropic", messages=[{"role": "user", "content": "hi"}])
+
+
+@pytest.mark.parametrize("stray", [f"call {PHONE}", "cal"])
+@pytest.mark.parametrize(("path", "model"), [("/v1/chat/completions", "openai"), ("/v1/completions", "base")])
+def test_a_text_that_nobody_knows_in_a_choice_ends_with_it(inside: Inside, path: str, model: str, stray: str):
+    said = {"text": "hi"} if model == "base" else {"delta": {"content": "hi"}}
+    ended = {"text": ""} if model == "base" else {"delta": {}}
+    events = [
+        {"index": 0, **said, "note": stray, "finish_reason": None},
+        {"index": 0, **ended, "finish_reason": "stop"},
+    ]
+    inside.says = [
+        SSE,
+        *(b"data: " + json.dumps({"choices": [c]}).encode() + b"\n\n" for c in events),
+        b"data: [DONE]\n\n",
+    ]
+    answer = inside.ask(path, model=model, stream=True, **({"prompt": "hi"} if model == "base" else {}))
+    lines = answer.partition(b"\r\n\r\n")[2].replace(b"\r\n", b"\n").split(b"\n")
+    found = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {")]
+    choices = [event["choices"][0] for event in found]
+    assert "".join(c.get("note") or "" for c in choices) == stray.replace(PHONE, "[phone number]")
+    assert [c["finish_reason"] for c in choices][-1] == "stop"
+    assert found[-1]["guiju"].get("action") == ("mask" if PHONE in stray else None)

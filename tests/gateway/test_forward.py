@@ -11,8 +11,8 @@ import pytest
 
 from guiju import clock
 from guiju.gateway.breaker import FAILURES, retry_after
-from guiju.gateway.forward import unfit
-from inside import CUT, JSON, Inside, body_of, status_of
+from guiju.gateway.forward import listed, unfit
+from inside import CUT, JSON, SSE, Inside, body_of, status_of
 
 CHAT = "/v1/chat/completions"
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -222,3 +222,47 @@ def test_a_server_of_both_dialects_is_told_the_version_where_it_is_asked_for_mes
     assert (messages, said_there["anthropic-version"]) == ("/v1/messages", "2023-06-01")
     assert chat == "/v1/chat/completions"
     assert "anthropic-version" not in said_here
+
+
+UNKNOWN = {"model": "openai", "messages": MESSAGES, "thinking": {"type": "enabled"}, "top_k": 3}
+
+
+def test_what_a_strict_upstream_would_refuse_is_left_out_and_named(tmp_path: Path):
+    with Inside(tmp_path, upstream={"unknown_fields": "drop"}) as running:
+        running.says = [whole("hello")]
+        answer = running.ask("/v1/messages", **UNKNOWN)
+        assert head_of(answer)[1]["x-guiju-dropped"] == "thinking, top_k"
+        assert json.loads(body_of(running.asked[0])).keys() == {"model", "messages", "max_tokens"}
+        answer = running.ask(CHAT, **UNKNOWN)  # its own words
+        assert "x-guiju-dropped" not in head_of(answer)[1]
+        assert json.loads(body_of(running.asked[1])) == UNKNOWN
+        running.says = [refused(400)]
+        assert head_of(running.ask("/v1/messages", **UNKNOWN))[1]["x-guiju-dropped"] == "thinking, top_k"
+        piece = {"choices": [{"index": 0, "delta": {"content": "hello"}, "finish_reason": "stop"}]}
+        running.says = [SSE, b"data: " + json.dumps(piece).encode() + b"\n\n", b"data: [DONE]\n\n"]
+        answer = running.ask("/v1/messages", stream=True, **UNKNOWN)
+        assert b"hello" in answer
+        assert head_of(answer)[1]["x-guiju-dropped"] == "thinking, top_k"
+
+
+def test_the_upstream_that_answers_says_what_it_was_not_sent(tmp_path: Path):
+    running = Inside(tmp_path, upstream={"unknown_fields": "drop"})
+    running.spare = [whole("hello")]  # which takes everything
+    with running:
+        running.says = [CUT]
+        answer = running.ask("/v1/messages", **UNKNOWN)
+        assert (status_of(answer), "x-guiju-dropped" in head_of(answer)[1]) == (200, False)
+        assert json.loads(body_of(running.spare_asked[0]))["top_k"] == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["top_k", "thinking"], "thinking, top_k"),
+        (["a\r\nset-cookie: b", "值", "a, b"], "a%0D%0Aset-cookie%3A%20b, a%2C%20b, %E5%80%BC"),
+        ([f"n{at:02}" for at in range(99)], ", ".join(f"n{at:02}" for at in range(16)) + ", +83"),
+        (["x" * 1_000], "x" * 64),
+    ],
+)
+def test_names_that_somebody_chose_are_told_as_a_header_can_carry_them(names: list[str], told: str):
+    assert listed(names) == told

@@ -170,7 +170,7 @@ def test_a_choice_is_over_with_its_finish_reason():
         + chunk({"content": "d"}, index=1)
     )
     found = list(read(answer, raw))
-    assert [e.ends for e in found] == [(), ("0.",), (), ()]
+    assert [e.ends for e in found] == [(), ("0.", "x.choices.0."), (), ()]
     assert [[t.text for t in e.texts if t.reading != "id"] for e in found] == [["a"], ["b"], [], ["d"]]
     assert answer.finish == "stop"
     assert answer.withheld == ["choices.0.delta"]

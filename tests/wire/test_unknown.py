@@ -14,6 +14,7 @@ from guiju.wire.anthropic_messages import DIALECT as ANTHROPIC
 from guiju.wire.ollama import OLLAMA_CHAT, OLLAMA_GENERATE
 from guiju.wire.openai_completions import DIALECT as COMPLETIONS
 from guiju.wire.openai_responses import DIALECT as RESPONSES
+from guiju.wire.probabilities import NUMBERED
 
 REQUESTS = {
     ANTHROPIC: {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9},
@@ -26,10 +27,10 @@ DOORS = pytest.mark.parametrize("door", REQUESTS, ids=lambda door: door.name)
 EXTRA = {"top_k": 3, "thinking": {"type": "enabled"}, "chat_template_kwargs": {"tone": "kind"}, "x_null": None}
 
 
-def sent(door: Any, masked: Any = None, **more: Any) -> Any:
+def sent(door: Any, masked: Any = None, *, dropped: Any = None, way: str = "openai", **more: Any) -> Any:
     body = {"model": "m", "stream": False, **REQUESTS[door], **more}
     ask = door.read(json.dumps(body).encode(), {})
-    return json.loads(door.upstream_body(ask, model="up", dialect="openai", masked=masked or {}))
+    return json.loads(door.upstream_body(ask, model="up", dialect=way, masked=masked or {}, dropped=dropped))
 
 
 def whole(door: Any, said: Any = None, choice: Any = None, **more: Any) -> tuple[Any, Any]:
@@ -95,6 +96,37 @@ def test_options_of_ollamas_travel_to_the_top():
     assert "options" not in made
 
 
+TRANSLATED = {**REQUESTS, COMPLETIONS: {"prompt": "hi"}}
+
+
+@pytest.mark.parametrize("door", TRANSLATED, ids=lambda door: door.name)
+def test_for_an_upstream_that_refuses_what_it_does_not_know_it_stays_out_and_is_named(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(REQUESTS, door, TRANSLATED[door])
+    dropped: list[str] = []
+    known = {"seed": 7, "user": "u", "stop": ["b"]} if door is COMPLETIONS else {"logit_bias": {"1": 2}}
+    made = sent(door, dropped=dropped, **EXTRA, **known)
+    assert set(dropped) - {"x_null"} == {"top_k", "thinking", "chat_template_kwargs"}
+    assert made.keys() <= unknown.CHAT
+    assert made == sent(door, **known)
+    masked = sent(door, {("thinking", "type"): "[..]"}, dropped=[], **EXTRA, **known)
+    assert masked == made
+
+
+def test_ollamas_options_stay_out_too():
+    dropped: list[str] = []
+    made = sent(OLLAMA_CHAT, dropped=dropped, options={"top_k": 3, "seed": 4})
+    assert (dropped, made["seed"], "top_k" in made) == (["top_k"], 4, False)
+
+
+@pytest.mark.parametrize(("door", "way"), [(ANTHROPIC, "anthropic"), (RESPONSES, "openai_responses")])
+def test_the_doors_own_words_go_as_they_are(door: Any, way: str):
+    dropped: list[str] = []
+    assert sent(door, dropped=dropped, way=way, **EXTRA).items() >= EXTRA.items()
+    assert dropped == []
+
+
 # --- answers --------------------------------------------------------------------------------------
 
 
@@ -127,6 +159,9 @@ def test_of_known_words_none_travels_unread(door: Any):
     _, last = streamed(door, chunk({"content": "a", **odd}, prompt_logprobs=["words"]))
     assert "words" not in json.dumps(last)
     assert "token_ids" not in json.dumps(whole(door, {}, probable)[1])
+    told = {name: [1, 2] for name in NUMBERED}
+    made = json.dumps([whole(door, told, told, **told)[1], streamed(door, chunk({"content": "a", **told}, **told))[1]])
+    assert not [name for name in NUMBERED if name in made]
 
 
 @DOORS

@@ -49,6 +49,13 @@ TEXTS = {
             "每个请求路径之后的查询参数，例如 api-version=2024-10-21",
         ),
     ),
+    "unknown_fields": (
+        "{send,drop}",
+        Said(
+            "what becomes of fields that it may not know, where a request is translated for it (default: send)",
+            "请求须转换后发送时，对方可能不认识的字段如何处理：send 照发，drop 去掉（默认：send）",
+        ),
+    ),
     "vendor": ("NAME", Said("who runs it, for the registers", "服务商（用于台账）")),
     "residency": (
         "CODE",
@@ -199,6 +206,7 @@ _LIMITS = Said(
 _NOTES = {
     "key_header": Said("key header", "密钥请求头"),
     "query": Said("query", "查询参数"),
+    "unknown_fields": Said("fields that it may not know", "可能不认识的字段"),
     "vendor": Said("vendor", "服务商"),
     "filing": Said("filing number", "备案号"),
     "residency": Said("data goes to", "数据去向"),
@@ -208,7 +216,7 @@ _NOTES = {
 def _notes(row: dict[str, Any]) -> str:
     from guiju.control.services import residency
 
-    shown = dict(row)
+    shown = row | {"unknown_fields": say("left out", "去掉") if row["unknown_fields"] == "drop" else ""}
     if place := residency.PLACES.get(row["residency"]):
         mark = say(" (outside mainland China)", "（境外）") if residency.outside(row["residency"]) else ""
         shown["residency"] = say(place) + mark

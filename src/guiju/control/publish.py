@@ -77,8 +77,9 @@ def _service(row: Service) -> snapshots.Service:
 def _upstream(row: Upstream) -> snapshots.Upstream:
     return snapshots.Upstream(
         name=row.name, url=row.url, dialect=row.dialect, offers=tuple(row.offers.split()), secret=row.secret,
-        key_header=row.key_header, query=row.query, connect_timeout=row.connect_timeout,
-        first_byte_timeout=row.first_byte_timeout, idle_timeout=row.idle_timeout, max_connections=row.max_connections,
+        key_header=row.key_header, query=row.query, unknown_fields=row.unknown_fields,
+        connect_timeout=row.connect_timeout, first_byte_timeout=row.first_byte_timeout, idle_timeout=row.idle_timeout,
+        max_connections=row.max_connections,
     )  # fmt: skip
 
 

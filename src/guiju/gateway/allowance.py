@@ -230,11 +230,12 @@ def digest(quota: Quota, grant: Grant) -> bytes:
 
 
 def bound(ask: Ask) -> int:
-    """Tokens that all answers of a request may have, as it says itself; 0 where it doesn't."""
+    """Tokens that all answers of a request may have, as it says itself, the most where it says several: which of them the
+    upstream goes by isn't known here. 0 where it says none."""
     options = ask.body.get("options")
     said: list[Any] = [ask.body.get(name) for name in _BOUNDS]
     said.append(options.get("num_predict") if isinstance(options, dict) else None)
-    return next((n * ask.choices for n in said if type(n) is int and 0 < n < 1 << 31), 0)
+    return max([n * ask.choices for n in said if type(n) is int and 0 < n < 1 << 31], default=0)
 
 
 def cost_of(read: int, wrote: int, price: Price) -> int:

@@ -36,7 +36,7 @@ from guiju.gateway.admission import Admitted
 from guiju.gateway.alongside import Alongside
 from guiju.gateway.asking import Tab
 from guiju.gateway.compiled import Compiled
-from guiju.gateway.forward import forward
+from guiju.gateway.forward import forward, listed
 from guiju.gateway.http import Call, ClientLeft
 from guiju.gateway.life import ADMITTED, CLOSED, JUDGED, MAY, OPENED, RECEIVED, SERVING
 from guiju.gateway.panel import Panel
@@ -81,6 +81,8 @@ class Exchange:
         """What its quotas were charged; None where it has none."""
         self._asked: allowance.Asked | None = None
         self.attempts = 0
+        self.dropped: list[str] = []
+        """Fields of the request that the upstream wasn't sent, as it would refuse them."""
         self.reply: Reply | None = None
         self.kept: Kept | None = None
         """What of the request is restored in the answer."""
@@ -464,6 +466,8 @@ class Exchange:
         headers = [("x-guiju-exchange", self.id)]
         if self.label_text:
             headers.append(("x-guiju-label", self.label_text))
+        if self.dropped:
+            headers.append(("x-guiju-dropped", listed(self.dropped)))
         if self.hold is not None:
             headers += self.hold.headers
         return headers

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import msgspec
 
@@ -33,6 +35,8 @@ BACKOFF = 0.25
 """Seconds before the first try again of the same upstream; doubled each time, half of it drawn by lot."""
 _STATUS = {401: 502, 403: 502, 404: 502, 407: 502}
 """An upstream that doesn't take *our* key is no fault of the caller's."""
+_MOST_NAMES, _LONGEST_NAME = 16, 64
+"""Of the fields that `x-guiju-dropped` tells."""
 _FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-organization", "openai-project"))
 
 
@@ -95,7 +99,9 @@ async def _try(exchange: Exchange, ask: Ask, masked: dict[Path, str]) -> Reply:
     target = exchange.target
     upstream, pool = exchange.compiled.upstreams[target.upstream], exchange.compiled.pools[target.upstream]
     dialect = exchange.dialect
-    body = dialect.upstream_body(ask, model=target.model, dialect=target.way, masked=masked)
+    exchange.dropped = []
+    dropped = exchange.dropped if upstream.unknown_fields == "drop" else None
+    body = dialect.upstream_body(ask, model=target.model, dialect=target.way, masked=masked, dropped=dropped)
     headers = {k: v for k, v in exchange.call.headers.items() if k in _FORWARDED}
     if target.way == "anthropic":
         headers.setdefault("anthropic-version", "2023-06-01")
@@ -120,6 +126,13 @@ def _again(error: UpstreamError) -> bool:
     if isinstance(error, UpstreamRefused):
         return error.data["upstream_status"] in AGAIN
     return isinstance(error, UpstreamUnavailable | UpstreamTimeout)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a header can carry them; somebody else chose them."""
+    told = [quote(name[:_LONGEST_NAME], safe="") for name in sorted(names)]
+    more = [f"+{len(told) - _MOST_NAMES}"] if len(told) > _MOST_NAMES else []
+    return ", ".join(told[:_MOST_NAMES] + more)
 
 
 def unfit(headers: dict[str, str], stream: bool) -> str:

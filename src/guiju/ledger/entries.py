@@ -22,10 +22,10 @@ _STEPS = frozenset(
     "document_title encrypted_content enum error event examples file file_data file_url filename format function "
     "function_call id image_url images input input_audio input_schema instructions item items json_schema logprobs logs "
     "message message_delta message_start messages metadata model name options output outputs parameters part partial_json "
-    "prediction previous_response_id prompt properties queries query reasoning reasoning_content refusal required "
-    "response response_format result results role safety_identifier schema source stderr stdout stop stop_sequences "
-    "suffix summary system text thinking title token tool_calls tool_choice tool_name tool_result tool_use tools "
-    "top_logprobs transcript type url url_citation user variables vector_store_ids x *".split()
+    "prediction previous_response_id prompt prompt_logprobs prompt_token_ids properties queries query reasoning "
+    "reasoning_content refusal required response response_format result results role safety_identifier schema source stderr "
+    "stdout stop stop_sequences suffix summary system text thinking title token token_ids tool_calls tool_choice tool_name "
+    "tool_result tool_use tools top_logprobs transcript type url url_citation user variables vector_store_ids x *".split()
 )
 _FINISHES = frozenset(
     "stop length content_filter tool_calls function_call end_turn max_tokens stop_sequence tool_use pause_turn "

@@ -45,7 +45,9 @@ class AnthropicCount(Numbers):
         """See `Dialect.upstream_path`."""
         return "/messages/count_tokens" if dialect == "anthropic" else ""
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`: of a message that can't be sent to the upstream there is nothing to count."""
         return encode(body_of(ask, model=model, dialect=dialect, masked=masked))
 

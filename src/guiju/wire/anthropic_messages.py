@@ -12,7 +12,7 @@ from typing import Any
 
 from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
-from guiju.wire import faults, sse, translate
+from guiju.wire import faults, sse, translate, unknown
 from guiju.wire.anthropic_stream import MessagesStream
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_chat import (
@@ -177,9 +177,12 @@ class AnthropicMessages:
         """See `Dialect.upstream_path`."""
         return "/messages" if dialect == "anthropic" else "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`."""
-        return encode(body_of(ask, model=model, dialect=dialect, masked=masked))
+        body = body_of(ask, model=model, dialect=dialect, masked=masked)
+        return encode(body if dialect == "anthropic" else unknown.fitting(body, dropped))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> MessagesAnswer:
         """See `Dialect.read_answer`."""

@@ -172,8 +172,15 @@ class Dialect(Protocol):
         itself, and `read_answer` reads what `upstream_body` wrote."""
         ...
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
-        """The request for the upstream: masked strings replaced, model name set, translated where dialects differ."""
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
+        """The request for the upstream: masked strings replaced, model name set, translated where dialects differ.
+
+        Args:
+            dropped: a list where the upstream refuses fields that it doesn't know: what a translation would carry over of
+                them stays out, and is named in it. None: it travels. The door's own words go as they are in any case.
+        """
         ...
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> Answer:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from guiju.errors import GuijuError
 from guiju.types import Claim, Media, Path, Segment
-from guiju.wire import faults, ollama_request
+from guiju.wire import faults, ollama_request, unknown
 from guiju.wire.dialect import Ask, Json
 from guiju.wire.ollama_answer import CHAT, GENERATE, Head, OllamaAnswer, OllamaStream, Shape
 from guiju.wire.openai_chat import from_base64, read_json, read_leaves, read_upstream, text_field
@@ -81,12 +81,14 @@ class Ollama:
         """See `Dialect.upstream_path`."""
         return "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`."""
         body = decode(ask.raw) if masked else ask.body
         for path, text in masked.items():
             put(body, path, text)
-        return encode({"model": model, **self._translated(body, ask.stream)})
+        return encode(unknown.fitting({"model": model, **self._translated(body, ask.stream)}, dropped))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> OllamaAnswer:
         """See `Dialect.read_answer`."""

@@ -16,7 +16,7 @@ from guiju.types import Claim, Form, Media, Path, Segment
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Usage, count
 from guiju.wire.openai_stream import ChatStream
-from guiju.wire.probabilities import alternatives, tells, with_alternatives
+from guiju.wire.probabilities import alternatives, tells, with_alternatives, withhold_numbered
 from guiju.wire.strings import (
     MOST_TEXTS,
     MOST_VALUES,
@@ -232,7 +232,9 @@ class OpenAiChat:
         """See `Dialect.upstream_path`."""
         return "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`."""
         return encode(body_of(ask, model=model, masked=masked))
 
@@ -313,6 +315,8 @@ class ChatAnswer:
         self._body = body
         self.withheld: list[str] = []
         self.segments: list[Segment] = []
+        if not allow_opaque:
+            withhold_numbered(body, "message", self.withheld)
         for number, choice in enumerate(choices):
             if choice.get(LOGPROBS) is not None:
                 self._probabilities(number, choice)

@@ -81,10 +81,12 @@ class OpenAiCompletions:
         """See `Dialect.upstream_path`."""
         return "/completions" if dialect == NATIVE else "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`."""
         body = body_of(ask, model=model, masked=masked)
-        return encode(body if dialect == NATIVE else _as_chat(body))
+        return encode(body if dialect == NATIVE else unknown.fitting(_as_chat(body), dropped))
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> CompletionsAnswer:
         """See `Dialect.read_answer`."""

@@ -73,7 +73,9 @@ class OpenAiEmbeddings(Numbers):
         """See `Dialect.upstream_path`."""
         return "/embeddings"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`. The format of the vectors is the client's wish: what comes is passed on as it comes."""
         return encode(body_of(ask, model=model, masked=masked))
 

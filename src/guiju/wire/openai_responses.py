@@ -14,7 +14,7 @@ from msgspec import structs
 
 from guiju.errors import BadRequest, GuijuError, Said, UpstreamRefused
 from guiju.types import Claim, Media, Path, Segment
-from guiju.wire import faults, responses_shape, responses_translate, sse
+from guiju.wire import faults, responses_shape, responses_translate, sse, unknown
 from guiju.wire.dialect import Ask, Json, Usage
 from guiju.wire.openai_chat import (
     answer_leaves,
@@ -125,13 +125,17 @@ class OpenAiResponses:
         """See `Dialect.upstream_path`."""
         return "/responses" if dialect == "openai_responses" else "/chat/completions"
 
-    def upstream_body(self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str]) -> bytes:
+    def upstream_body(
+        self, ask: Ask, *, model: str, dialect: str, masked: Mapping[Path, str], dropped: list[str] | None = None
+    ) -> bytes:
         """See `Dialect.upstream_body`. Written anew, so that a key that stands twice can't say more than was read."""
         body = decode(ask.raw) if masked else dict(ask.body)
         for path, text in masked.items():
             put(body, path, text)
         body["model"] = model
-        return encode(body if dialect == "openai_responses" else responses_translate.request(body))
+        if dialect != "openai_responses":
+            body = unknown.fitting(responses_translate.request(body), dropped)
+        return encode(body)
 
     def read_answer(self, body: bytes, ask: Ask, *, dialect: str, allow_opaque: bool) -> ResponsesAnswer:
         """See `Dialect.read_answer`."""

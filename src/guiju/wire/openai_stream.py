@@ -18,7 +18,7 @@ from guiju.types import Form, Path
 from guiju.wire import faults, sse
 from guiju.wire.dialect import Ask, Json, Reading, Text, Usage, count
 from guiju.wire.openai_frame import Frames, Piece
-from guiju.wire.probabilities import Probabilities
+from guiju.wire.probabilities import Probabilities, withhold_numbered
 from guiju.wire.strings import EPOCH, UNREADABLE, Places, build, decode_answer, encode, form_of, leaves, put
 
 _HEAD = frozenset(("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"))
@@ -239,6 +239,8 @@ class ChatStream:
                 return None  # we asked for it, not the client
         if not self._ask.include_usage:
             body.pop("usage", None)
+        if not self._allow_opaque:
+            withhold_numbered(body, "delta", self.withheld)
         chunk = Chunk(self, body)
         chunk.known = tuple([body.get(name) for name in _KNOWN])
         for number, choice in enumerate(choices):
@@ -264,7 +266,7 @@ class ChatStream:
         self._tool_calls(index, delta, chunk, finished=finish is not None, at=number)
         if finish is not None:
             self._finished[index] = None
-            chunk.ends += (f"{index}.",)
+            chunk.ends += (f"{index}.", f"x.choices.{index}.")
             if index == 0:
                 self.finish = str(finish)
 

@@ -6,6 +6,9 @@ else would be text that nobody has reviewed. The tokens that were likely too (`t
 nature: those of successive tokens spell texts, by rank and together with the content, more than anyone can review. They
 leave only where there is nothing beside them to spell with: where a whole answer is a single token (a classification),
 reviewed each by itself. Elsewhere `top_logprobs` is empty.
+
+vLLM tells prompt and answer once more in the numbers of their tokens, where it is asked for that. Whoever has its
+vocabulary reads them, and nobody here does: they are withheld like what is encrypted.
 """
 
 from __future__ import annotations
@@ -14,10 +17,24 @@ import re
 from typing import Any
 
 from guiju.wire.dialect import Json
-from guiju.wire.strings import LARGE
+from guiju.wire.strings import LARGE, object_in, objects_in
 
+NUMBERED = frozenset(("token_ids", "prompt_token_ids", "prompt_logprobs"))
+"""Fields of vLLM's that tell a text in numbers: beside the choices, or in one."""
 _MARK = re.compile(r"|</?s>|<[|｜][A-Za-z_▁]{1,40}[|｜]>")
 """A token that is no text: the end of a turn."""
+
+
+def withhold_numbered(body: Json, message: str, withheld: list[str]) -> None:
+    """Take such fields out of an answer or a chunk; `message` is where a choice speaks: `message` or `delta`."""
+    choices = objects_in(body.get("choices"))
+    holders = [("", body), *(("choices.*.", choice) for choice in choices)]
+    holders += [(f"choices.*.{message}.", object_in(choice.get(message))) for choice in choices]
+    for place, holder in holders:
+        for name in NUMBERED & holder.keys():
+            if holder[name] is not None:
+                del holder[name]
+                withheld += {place + name}.difference(withheld)
 
 
 def entries_of(found: Any) -> list[Json] | None:

@@ -4,7 +4,8 @@ Pure. The rule, for all translations: **a field at the top of a request that is 
 the request that is made of it; so does one of an answer, of its first choice and of what that choice says, to the top of
 the answer that is made of them**, and one of the usage to the usage. What the translation says under that name stands
 before it. A word that is known and has no counterpart (`cache_control`, `logprobs`) stays here, and so does what is unknown
-further inside: a message may become several, or none.
+further inside: a message may become several, or none. Before an upstream that refuses what it doesn't know, what isn't
+chat/completions' own word stays out of the request, and is named to the client (`fitting`).
 
 In a stream they leave whole, with the event that ends the answer: until then what one chunk says of a field grows by what
 the next one says. Review reads them where they arrive, as it reads every string.
@@ -17,19 +18,25 @@ from typing import Any
 
 from guiju.types import Path
 from guiju.wire.dialect import Json
+from guiju.wire.probabilities import NUMBERED
 from guiju.wire.strings import Places, leaves, object_in
 
 SETTLED = frozenset(
     "model messages n stream stream_options max_tokens max_completion_tokens response_format logprobs top_logprobs".split()
 )
 """What a translation alone says to chat/completions: the gateway routes and counts by it, or reads the answer by it."""
-
-ANSWER = frozenset(
-    "id object created model choices usage system_fingerprint service_tier error guiju obfuscation prompt_logprobs "
-    "prompt_token_ids".split()
+CHAT = SETTLED | frozenset(
+    "audio frequency_penalty function_call functions logit_bias metadata modalities parallel_tool_calls prediction "
+    "presence_penalty prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier seed service_tier stop store "
+    "temperature tool_choice tools top_p user verbosity web_search_options".split()
 )
-CHOICE = frozenset("index message delta finish_reason logprobs token_ids guiju".split())
-MESSAGE = frozenset(
+"""OpenAI's own words for a chat/completions request (API reference): all that a strict server takes."""
+
+ANSWER = NUMBERED | frozenset(
+    "id object created model choices usage system_fingerprint service_tier error guiju obfuscation".split()
+)
+CHOICE = NUMBERED | frozenset("index message delta finish_reason logprobs guiju".split())
+MESSAGE = NUMBERED | frozenset(
     "role content refusal reasoning_content reasoning reasoning_details tool_calls function_call audio annotations "
     "guiju".split()
 )
@@ -45,6 +52,14 @@ TEXT = Places(listed=frozenset(), forms={}, opaque=frozenset())
 def asked(made: Json, given: Json, words: Collection[str]) -> Json:
     """The request that was made of another one, and what that one has beyond the words of its dialect."""
     return {**fields(given, words, SETTLED), **made}
+
+
+def fitting(made: Json, dropped: list[str] | None) -> Json:
+    """A request that was made, for the upstream that it goes to; see `Dialect.upstream_body` on `dropped`."""
+    if dropped is None:
+        return made
+    dropped += made.keys() - CHAT
+    return {name: value for name, value in made.items() if name in CHAT}
 
 
 def answered(made: Json, body: Json, choice: Json, message: Json) -> Json:

@@ -22,8 +22,8 @@ from guiju.errors import BadRequest, Said
 from guiju.label.record import DEMO_CODE, valid_code
 
 UPSTREAM_FIELDS = (
-    "dialect", "offers", "key_header", "query", "connect_timeout", "first_byte_timeout", "idle_timeout", "max_connections",
-    "vendor", "residency", "filing",
+    "dialect", "offers", "key_header", "query", "unknown_fields", "connect_timeout", "first_byte_timeout", "idle_timeout",
+    "max_connections", "vendor", "residency", "filing",
 )  # fmt: skip
 """What `save_upstream` sets beside name, address and key."""
 

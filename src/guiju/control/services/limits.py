@@ -26,6 +26,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
 }
 """Field -> lowest and highest. Seconds, connections of one worker, share, place, prices of a million tokens, quotas."""
 
+UNKNOWN_FIELDS = ("send", "drop")
 LENGTHS = {"vendor": 100, "filing": 100, "key_header": 64, "query": 500}
 
 _PORTS = {"http": 80, "https": 443}
@@ -122,7 +123,9 @@ def _problem(field: str, value: str | float) -> Said | None:
     text = str(value)
     if len(text) > (most := LENGTHS.get(field, 500)):
         return Said("is longer than {most} characters", "超过 {most} 个字符", most=most)
-    listed = {"dialect": tuple(OFFERS), "residency": ("", *residency.PLACES)}.get(field)
+    listed = {
+        "dialect": tuple(OFFERS), "residency": ("", *residency.PLACES), "unknown_fields": UNKNOWN_FIELDS,
+    }.get(field)  # fmt: skip
     if field == "offers":
         unknown, listed = set(text.split()) - set(WAYS), WAYS
     else:

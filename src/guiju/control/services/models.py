@@ -26,6 +26,7 @@ class Upstream(models.Model):
     """Parted by spaces."""
     key_header = models.CharField(max_length=64, blank=True)
     query = models.CharField(max_length=500, blank=True)
+    unknown_fields = models.CharField(max_length=4, choices=[("send", "send"), ("drop", "drop")], default="send")
     connect_timeout = models.FloatField(default=10.0)
     first_byte_timeout = models.FloatField(default=120.0)
     idle_timeout = models.FloatField(default=60.0)

@@ -8,7 +8,7 @@ import msgspec
 
 from guiju.errors import BadRequest, Said
 
-FILLS = ("url", "dialect", "offers", "key_header", "query", "vendor", "residency")
+FILLS = ("url", "dialect", "offers", "key_header", "query", "unknown_fields", "vendor", "residency")
 """Fields of an upstream that a preset says."""
 
 
@@ -37,6 +37,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     residency: str = ""
     key_header: str = ""
     query: str = ""
+    unknown_fields: str = "send"
     note: Text = Text("", "")
 
     def fields(self) -> dict[str, str]:

@@ -20,7 +20,8 @@ WAY_NAMES = {
 
 _REGISTERS = ("vendor", "residency", "filing")
 _FINER = (
-    "offers", "key_header", "query", "connect_timeout", "first_byte_timeout", "idle_timeout", "max_connections",
+    "offers", "key_header", "query", "unknown_fields", "connect_timeout", "first_byte_timeout", "idle_timeout",
+    "max_connections",
 )  # fmt: skip
 
 
@@ -79,6 +80,16 @@ class UpstreamForm(forms.Form):
         required=False,
         help_text=_("As api-version=2024-10-21; no secrets, it is shown in lists."),
     )
+    unknown_fields = forms.TypedChoiceField(
+        label=_("Fields that it may not know"),
+        choices=[("send", _("send them")), ("drop", _("leave them out"))],
+        required=False,
+        empty_value=None,
+        help_text=_(
+            "Where a request is translated for it. OpenAI and Azure refuse all of a request for one; what is left out is "
+            "named in the header x-guiju-dropped."
+        ),
+    )
     connect_timeout = number("connect_timeout", _("Seconds to connect"), whole=False)
     first_byte_timeout = number("first_byte_timeout", _("Seconds until an answer begins"), whole=False)
     idle_timeout = number("idle_timeout", _("Seconds without a byte in an answer"), whole=False)
@@ -133,6 +144,5 @@ class UpstreamForm(forms.Form):
 
     def unfolded(self):
         """Whether the finer fields stand open: something in them is wrong, or isn't as most leave it."""
-        return any(self[name].errors for name in _FINER) or any(
-            self[name].value() for name in ("offers", "key_header", "query")
-        )
+        settled = [self[name].value() for name in ("offers", "key_header", "query")]
+        return any(self[name].errors for name in _FINER) or any(settled) or self["unknown_fields"].value() != "send"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +26,10 @@ from guiju.config import Config, load
 # Before anything reads a setting: the developer's own environment and folder stay out of the tests.
 for _name in [n for n in os.environ if n.startswith("GUIJU_") and not n.startswith("GUIJU_TEST_")]:
     del os.environ[_name]
+# Under nohup, or in the background of a script, these are ignored, and by all that the tests start too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _SESSION_HOME = Path(tempfile.mkdtemp(prefix="guiju-tests-"))
 os.environ["GUIJU_HOME"] = str(_SESSION_HOME)
 if _url := os.environ.get("GUIJU_TEST_DATABASE_URL"):

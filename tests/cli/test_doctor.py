@@ -262,7 +262,7 @@ class TestDetectors:
             Detector(name=name, adapter="webhook", settings=(("url", far),), secrets=sealed)
             for name, sealed in (("far", secrets), ("shut", "AAAA"))
         )
-        config.run.mkdir(parents=True)
+        config.run.mkdir(parents=True, exist_ok=True)
         (config.run / "snapshot.json").write_bytes(encode(Snapshot(detectors=detectors)))
         made: list[str] = []
         monkeypatch.setattr(probe, "source_of", lambda ref, secret: (made.append(ref.name), source_of(ref, secret))[1])

@@ -268,5 +268,6 @@ class TestDetectors:
         monkeypatch.setattr(probe, "source_of", lambda ref, secret: (made.append(ref.name), source_of(ref, secret))[1])
         looked = doctor_detectors.Detectors(config, brings.Guards(config))
         findings = [*looked.settings(config), *looked.verdicts(config)]
+        (config.run / "snapshot.json").unlink()  # the home is every test's
         assert [finding.state for finding in findings] == ["bad", "good"]
         assert made == ["far"]

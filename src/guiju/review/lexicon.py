@@ -73,7 +73,8 @@ class Lexicon:
                 acts = holds(packed.cls, packed.severity)
                 entry = Entry(packed.cls, packed.severity, f"{name}:{packed.id}", acts, packed.parts)
                 self.ends[key] = (*self.ends.get(key, ()), entry)
-                self.domains.update([key[:-at] for at in packed.parts if at < 0])
+                if packed.parts:
+                    self.domains.update([key[:-at] for at in packed.parts if at < 0])
                 if acts:
                     acting.update((key, *packed.allow))
                 if packed.allow:
@@ -170,7 +171,7 @@ class _Sorted:
         self._groups = groups
         self._shorter: dict[str, str] = {}
         """Word -> the longest other one that it begins with."""
-        self.longest = 0
+        self.longest = max([len(word) for group in groups for word in group], default=0)
         self.short: set[str] = set()
         """Beginnings that are too short for the automaton."""
         begun: list[str] = []
@@ -181,7 +182,6 @@ class _Sorted:
                 if begun:
                     self._shorter[word] = begun[-1]
                 begun.append(word)
-                self.longest = max(self.longest, len(word))
                 for size in range(min(_first(word), len(word)) - 1, 0, -1):
                     if (beginning := word[:size]) in self.short:
                         break  # and so are all shorter ones

@@ -186,11 +186,7 @@ class TestChat:
         try:
             expect(page.locator(".turn .notice")).to_contain_text("本服务已暂停")
             assert "暂停" not in said.inner_text()
-            page.get_by_role("link", name="这次提问的结果").click()
-            expect(page.locator("main")).to_contain_text("被暂停")
-            page.fill("textarea", "不应暂停")
-            page.click("main button")
-            expect(page.locator("main")).to_contain_text("已随该记录保存")
+            self.object_to(page, "被暂停")
         finally:
             command(guiju, "service", "resume", "demo")
 
@@ -199,13 +195,16 @@ class TestChat:
         try:
             self.say(page, "你好")
             expect(page.locator(".turn .notice, .turn .banner").first).to_contain_text("已暂停")
-            page.get_by_role("link", name="这次提问的结果").click()
-            expect(page.locator("main")).to_contain_text("即被拒绝")
-            page.fill("textarea", "不应暂停")
-            page.click("main button")
-            expect(page.locator("main")).to_contain_text("已随该记录保存")
+            self.object_to(page, "即被拒绝")
         finally:
             command(guiju, "service", "resume", "demo")
+
+    def object_to(self, page: Page, outcome: str) -> None:
+        page.get_by_role("link", name="这次提问的结果").click()
+        expect(page.locator("main")).to_contain_text(outcome)
+        page.fill("textarea", "不应暂停")
+        page.click("main button")
+        expect(page.locator("main")).to_contain_text("已随该记录保存")
 
     def copy(self, page: Page) -> None:
         page.get_by_role("button", name=re.compile("^(复制|Copy)$")).last.click()
@@ -255,7 +254,7 @@ class TestChat:
             expect(page.locator("#status")).to_contain_text("这条回答的记录尚未写入。", timeout=10_000)
         finally:
             os.kill(worker, signal.SIGCONT)
-        expect(page.locator("#status")).to_contain_text("谢谢")
+        expect(page.locator("#status")).to_contain_text("谢谢", timeout=20_000)
         assert page.evaluate("localStorage.getItem('guiju.thumbs')") == "[]"
 
     def test_the_conversation_goes_on_after_a_refusal(self, page: Page):

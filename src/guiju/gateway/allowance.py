@@ -50,7 +50,7 @@ Price = tuple[float, float]
 """Of a million tokens of input and of output."""
 
 
-class Asked(NamedTuple):
+class Length(NamedTuple):
     """How long the texts of a request are."""
 
     tokens: float
@@ -93,7 +93,7 @@ class Allowance:
         Raises: QuotaSpent; QuotaUnknown.
         """
         now = moment(clock.epoch_ms())
-        read = round(asked(ask).tokens)
+        read = round(length_of(ask).tokens)
         wrote = bound(ask) or output * ask.choices
         cost = cost_of(read, wrote, price)
         buckets = tuple((digest(quota, grant), limits(quota)) for quota in quotas)
@@ -206,16 +206,16 @@ async def _awaited(exchange: Exchange, found: Awaitable[Hold]) -> None:
     exchange.hold = await found
 
 
-def account(exchange: Exchange, told: dict[str, Any], asked: Asked | None) -> None:
+def account(exchange: Exchange, told: dict[str, Any], length: Length | None) -> None:
     """Complete a closing record with tokens that nobody counted and with what they cost, and settle.
 
     Args:
         told: fields of `entries.Closed`.
-        asked: where an upstream has begun to answer; None where nothing was used.
+        length: the request's, where an upstream has begun to answer; None where nothing was used.
     """
     silent = not told.get("input_tokens") and not told.get("output_tokens")
-    if asked is not None and silent and not isinstance(exchange.dialect, AnthropicCount):  # which makes no model work
-        told |= estimated(asked, told.get("characters", 0))
+    if length is not None and silent and not isinstance(exchange.dialect, AnthropicCount):  # which makes no model work
+        told |= estimated(length, told.get("characters", 0))
     read, wrote = told.get("input_tokens", 0), told.get("output_tokens", 0)
     if exchange.compiled.prices:
         told["cost"] = cost_of(read, wrote, exchange.compiled.price(exchange.service.name, exchange.target))
@@ -243,17 +243,17 @@ def cost_of(read: int, wrote: int, price: Price) -> int:
     return round(read * price[0] + wrote * price[1])
 
 
-def asked(ask: Ask) -> Asked:
+def length_of(ask: Ask) -> Length:
     """How long a request is."""
-    return Asked(sum([tokens_of(s.text) for s in ask.segments]), sum([len(s.text) for s in ask.segments]))
+    return Length(sum([tokens_of(s.text) for s in ask.segments]), sum([len(s.text) for s in ask.segments]))
 
 
-def estimated(asked: Asked, characters: int) -> dict[str, Any]:
+def estimated(length: Length, characters: int) -> dict[str, Any]:
     """Tokens of an exchange whose upstream counted none, as fields of `entries.Closed`: by length."""
     # An answer is taken to be in the language of its question; it isn't read once more for this.
-    each = asked.tokens / asked.characters if asked.characters else 0.6
+    each = length.tokens / length.characters if length.characters else 0.6
     return {
-        "input_tokens": round(asked.tokens),
+        "input_tokens": round(length.tokens),
         "output_tokens": math.ceil(characters * each),
         "tokens_estimated": True,
     }

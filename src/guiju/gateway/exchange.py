@@ -79,7 +79,7 @@ class Exchange:
         """As it was asked for, once the exchange is opened; `?` where the service has none of that name."""
         self.hold: allowance.Hold | None = None
         """What its quotas were charged; None where it has none."""
-        self._asked: allowance.Asked | None = None
+        self._length: allowance.Length | None = None
         self.attempts = 0
         self.dropped: list[str] = []
         """Fields of the request that the upstream wasn't sent, as it would refuse them."""
@@ -120,7 +120,7 @@ class Exchange:
                 body = self.dialect.upstream_body(ask, model=self.target.model, dialect=self.target.way, masked=masked)
                 return await whole.serve(self, ask, body)
             reply = await forward(self, ask, masked)  # 5 forward  -> UpstreamError
-            self.first_byte, self._asked = clock.monotonic(), allowance.asked(ask)
+            self.first_byte, self._length = clock.monotonic(), allowance.length_of(ask)
             if ask.stream:
                 ask = ask.answered()
                 self.call.forget()
@@ -240,7 +240,7 @@ class Exchange:
         committed = None
         if contents and self.compiled.snapshot.keep_contents:
             committed = seal.commit(msgspec.json.encode(contents), self.gateway.entropy.take(seal.KEY))
-        allowance.account(self, more, self._asked)
+        allowance.account(self, more, self._length)
         entry = recording.closed(self, outcome, committed.commitment if committed else "", finish, more)
         saved = self.gateway.journal.append(entry, committed.payload if committed else b"", self._subject)
         if durable:

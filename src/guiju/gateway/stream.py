@@ -73,7 +73,7 @@ class Relay:
         """Strings in which something was found that were judged by themselves."""
         self._make_gate, self._clear = make_gate, clear
         self._label = {} if label is None else label
-        self._says: dict[str, None] = {}
+        self._says: dict[str, None] = {}  # a set, as `_noticed` is: an empty dict takes a quarter of one's memory
         """Channels before or after which the notice may stand."""
         self._begin = notice.beginning(language) if place == "begin" and notices else ""
         self._end = notice.end(language) if place == "end" and notices else ""

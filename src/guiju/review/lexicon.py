@@ -235,7 +235,7 @@ class LexiconScanner:
         self._before = ""
         """The character before the tail, for word boundaries."""
         self._canonical = 0
-        self._reported: dict[tuple[int, str], None] = {}
+        self._reported: dict[tuple[int, str], None] = {}  # this and the next are sets: an empty dict takes less memory
         self._phrases: dict[_Match, None] = {}
         """Allow-phrases seen that reach into the tail."""
 

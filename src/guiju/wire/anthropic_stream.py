@@ -130,7 +130,7 @@ class MessagesStream:
         self.failed = ""
         self._started = False
         self._text: Form = "json" if ask.json_mode else "text"
-        self._keys: set[str] = set()
+        self._keys: dict[str, None] = {}  # a set: see ChatStream
         """Unknown keys that have been judged: each once."""
         self._homes: dict[str, tuple[Json, Path]] = {}
         """Where a channel's text stands: its first event, and the way in it."""
@@ -246,7 +246,7 @@ class MessagesStream:
                 continue
             if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now
                 if leaf.text not in self._keys:
-                    self._keys.add(leaf.text)
+                    self._keys[leaf.text] = None
                     event.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
             known = _CHANNELS.get(leaf.pattern) if block is not None else None

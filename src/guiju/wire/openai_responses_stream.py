@@ -110,7 +110,7 @@ class ResponsesStream:
         self._grown: dict[str, Where] = {}
         self._passed: dict[tuple[str, str], str] = {}
         """What became of a string that was judged alone: by channel, or by "" for an identifier, and by what it said."""
-        self._keys: set[str] = set()
+        self._keys: dict[str, None] = {}  # a set: see ChatStream
         """Unknown keys that have been judged: each once."""
         self._homes: dict[str, tuple[Path, list[Json]]] = {}
         """Where a channel's text stands: the way to it in its first event, and what says which event that was."""
@@ -308,7 +308,7 @@ class ResponsesStream:
                 continue
             if leaf.pattern.endswith("#key"):  # stays where it is, so it is decided now
                 if leaf.text not in self._keys:
-                    self._keys.add(leaf.text)
+                    self._keys[leaf.text] = None
                     event.texts.append(Text(f"x.{leaf.text}#key", leaf.text, "name", "alone"))
                 continue
             channel = self._channel(event, leaf.path)
